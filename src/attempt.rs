@@ -69,7 +69,7 @@ pub struct Intent {
     pub contact_id: Option<String>,
     /// Whether the contact was made anew for this reminder after a 404.
     pub contact_renewed: bool,
-    /// Not to be sent at or after this instant (UTC).
+    /// The request must not be sent at or after this instant (UTC).
     pub expires_at: Timestamp,
     /// The appointment's start (UTC).
     pub starts_at: Timestamp,
@@ -87,7 +87,7 @@ pub const SANDBOX: &str = "sandbox";
 pub struct TargetAddress([u8; 32]);
 
 impl TargetAddress {
-    /// That address.
+    /// The hash of an address.
     #[must_use]
     pub fn of(url: &str) -> Self {
         Self(Sha256::digest(url.as_bytes()).into())
@@ -111,7 +111,7 @@ pub enum SettleTo {
     Uncertain,
     /// Back to pending (refused for now, not connected, fate of the contact step unknown, or a resend).
     Again {
-        /// Not before (UTC).
+        /// The earliest time of the next request (UTC).
         next_at: Timestamp,
         /// Whether it uses up one of the attempts.
         counts: bool,

@@ -71,7 +71,7 @@ impl Busy {
     }
 }
 
-/// See [`Busy::begin`].
+/// A connection that is being answered until this is dropped; see [`Busy::begin`].
 #[derive(Debug)]
 pub struct Answering(Busy);
 
@@ -89,7 +89,7 @@ pub struct Connections {
 }
 
 impl Connections {
-    /// None yet, and never more than `max`.
+    /// An empty list that never holds more than `max` connections.
     #[must_use]
     pub const fn new(max: usize) -> Self {
         Self { open: VecDeque::new(), max }

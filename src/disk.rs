@@ -88,10 +88,10 @@ pub fn open(path: &Path, links: Links) -> io::Result<File> {
     open_with(path, links, OpenOptions::new().read(true))
 }
 
-/// As [`open`], with the caller's choice of reading, writing and creating. No pipe is waited for, no terminal is taken over.
+/// Like [`open`], with the caller's choice of reading, writing and creating. No pipe is waited for, no terminal is taken over.
 ///
 /// # Errors
-/// As [`open`].
+/// Those of [`open`].
 pub fn open_with(path: &Path, links: Links, options: &mut OpenOptions) -> io::Result<File> {
     let no_follow = match links {
         Links::Followed => OFlags::empty(),
@@ -118,7 +118,7 @@ fn special_at(path: &Path, links: Links) -> Option<NotRegular> {
 /// Reads a regular file of at most `most` bytes.
 ///
 /// # Errors
-/// As [`open`]; [`io::ErrorKind::FileTooLarge`] for a longer file.
+/// Those of [`open`]; [`io::ErrorKind::FileTooLarge`] for a longer file.
 pub fn read(path: &Path, links: Links, most: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     open(path, links)?.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
@@ -128,10 +128,10 @@ pub fn read(path: &Path, links: Links, most: u64) -> io::Result<Vec<u8>> {
     }
 }
 
-/// As [`read`], as text.
+/// Like [`read`], as text.
 ///
 /// # Errors
-/// As [`read`]; [`io::ErrorKind::InvalidData`] for a file that is not UTF-8.
+/// Those of [`read`]; [`io::ErrorKind::InvalidData`] for a file that is not UTF-8.
 pub fn read_text(path: &Path, links: Links, most: u64) -> io::Result<String> {
     String::from_utf8(read(path, links, most)?)
         .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8 text"))
@@ -141,7 +141,7 @@ pub fn read_text(path: &Path, links: Links, most: u64) -> io::Result<String> {
 /// the owner of its folder: a service that runs as that user must be able to use what an operator left next to its files.
 ///
 /// # Errors
-/// As [`open`].
+/// Those of [`open`].
 pub fn open_private(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
     let file = open_with(path, Links::Refused, options.mode(0o600))?;
     give_to_owner_of_folder(&file, path)?;
@@ -151,7 +151,7 @@ pub fn open_private(path: &Path, options: &mut OpenOptions) -> io::Result<File> 
 /// Replaces a private file whole: whoever opens it finds the old bytes or the new ones.
 ///
 /// # Errors
-/// As [`open_private`].
+/// Those of [`open_private`].
 pub fn replace_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut draft = path.as_os_str().to_owned();
     draft.push(".new");

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, channel, sync_channel};
 use std::thread::JoinHandle;
 
-/// Shorter lists take less time than starting a thread.
+/// The least length of a list for which a second thread is worth its start.
 const WORTH_HALVING: usize = 512;
 
 /// Maps a list; the second half of a long one on a thread of its own.
@@ -58,7 +58,7 @@ pub fn map_ahead<T: Sync, U: Send, E>(
     }
     let pieces = Pieces { all: items.chunks(WORTH_HALVING).collect(), begun: AtomicUsize::new(0), make };
     std::thread::scope(|threads| {
-        let (made, arriving) = sync_channel(QUEUED);
+        let (made, arriving) = sync_channel(MAX_QUEUED);
         let work = || {
             let made = made;
             // fails when no further piece is wanted
@@ -107,7 +107,7 @@ impl<T, U, F: Fn(&T) -> U> Pieces<'_, T, F> {
                 let piece = match arriving.try_recv() {
                     Ok(piece) => Some(piece),
                     Err(TryRecvError::Disconnected) => self.make_next(),
-                    Err(TryRecvError::Empty) if ahead.len() < QUEUED => {
+                    Err(TryRecvError::Empty) if ahead.len() < MAX_QUEUED => {
                         self.make_next().or_else(|| arriving.recv().ok())
                     }
                     Err(TryRecvError::Empty) => arriving.recv().ok(),
@@ -139,7 +139,7 @@ pub fn fill_ahead<B: Default + Send, E>(
         return Ok(());
     }
     let taken_ahead = std::thread::scope(|threads| {
-        let (filled, batches) = sync_channel::<B>(QUEUED);
+        let (filled, batches) = sync_channel::<B>(MAX_QUEUED);
         let (give_back, emptied) = channel();
         let fill = &mut fill;
         let work = move || {
@@ -178,7 +178,7 @@ pub fn fill_ahead<B: Default + Send, E>(
 pub const BATCH: usize = 256;
 
 /// Batches that may queue before the sender waits.
-const QUEUED: usize = 4;
+const MAX_QUEUED: usize = 4;
 
 /// A second thread that works through batches in their order and gives its state back at the end.
 pub struct Worker<T, S> {
@@ -191,7 +191,7 @@ pub struct Worker<T, S> {
 impl<T: Send + 'static, S: Send + 'static> Worker<T, S> {
     /// Starts the thread.
     pub fn start(mut state: S, work: impl Fn(&mut S, T) + Send + 'static) -> Self {
-        let (batches, received) = sync_channel::<Vec<T>>(QUEUED);
+        let (batches, received) = sync_channel::<Vec<T>>(MAX_QUEUED);
         let (give_back, emptied) = channel();
         let thread = std::thread::spawn(move || {
             for mut batch in received {

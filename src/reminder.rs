@@ -71,22 +71,22 @@ pub enum LeadTime {
 }
 
 impl Lead {
-    /// As soon as the request is received.
+    /// The lead of a request: it is due as soon as it is received.
     pub const NOW: Self = Self { before: LeadTime::Now, retry: 0 };
 
-    /// That many calendar days before.
+    /// The lead of this many calendar days before the start.
     #[must_use]
     pub const fn days(days: u32) -> Self {
         Self { before: LeadTime::Days(days), retry: 0 }
     }
 
-    /// That many hours before.
+    /// The lead of this many hours before the start.
     #[must_use]
     pub const fn hours(hours: u32) -> Self {
         Self { before: LeadTime::Hours(hours), retry: 0 }
     }
 
-    /// The retry with that number in the same chain; 0 is the chain's first call.
+    /// The retry with this number in the same chain; 0 is the chain's first call.
     #[must_use]
     pub const fn at_retry(self, retry: u8) -> Self {
         Self { before: self.before, retry }
@@ -117,7 +117,7 @@ pub enum CallKind {
     Request,
 }
 
-/// Which calls of an account are made first.
+/// The order in which calls of an account are made.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Priority {
@@ -195,7 +195,7 @@ pub struct ReminderKey {
     pub appointment_id: String,
     /// The appointment's start (UTC).
     pub starts_at: Timestamp,
-    /// Which of the schedule's leads.
+    /// The lead before the start.
     pub lead: Lead,
 }
 
@@ -232,7 +232,7 @@ macro_rules! word_enum {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{word}` is no {what}")]
 pub struct UnknownWord {
-    /// Which set was asked, for people.
+    /// The name of the set of words, for people.
     pub what: &'static str,
     /// The word that isn't in it.
     pub word: String,

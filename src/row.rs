@@ -28,8 +28,8 @@ pub struct Header {
     places: HashMap<String, usize>,
 }
 
-/// Up to this many names a linear search is faster than hashing.
-const FEW: usize = 12;
+/// The number of names up to which a linear search is faster than hashing.
+const MAX_SEARCHED_NAMES: usize = 12;
 
 impl Header {
     /// Names in their order. Blanks and invisible characters around a name don't count, and a line break inside it is
@@ -50,7 +50,7 @@ impl Header {
         &self.names
     }
 
-    /// The place of the first column with that name.
+    /// The place of the first column with this name.
     #[must_use]
     pub fn place(&self, name: &str) -> Option<usize> {
         self.exact_place(name).or_else(|| match column_name(name) {
@@ -60,13 +60,13 @@ impl Header {
     }
 
     fn exact_place(&self, name: &str) -> Option<usize> {
-        if self.names.len() <= FEW {
+        if self.names.len() <= MAX_SEARCHED_NAMES {
             return self.names.iter().position(|column| column == name);
         }
         self.places.get(name).copied()
     }
 
-    /// The places of the first two columns with that name, when there are two.
+    /// The places of the first two columns with this name, when there are two.
     #[must_use]
     pub fn two_places(&self, name: &str) -> Option<(usize, usize)> {
         let first = self.place(name)?;
@@ -136,13 +136,13 @@ impl<'a> Fields<'a> {
         self.ends.len()
     }
 
-    /// One field; `None` when the line is shorter, and for what isn't UTF-8.
+    /// The field at a place; `None` when the line is shorter, and for what isn't UTF-8.
     #[must_use]
     pub fn get(self, place: usize) -> Option<&'a str> {
         std::str::from_utf8(self.bytes(place)?).ok()
     }
 
-    /// One field's bytes; `None` when the line is shorter.
+    /// The bytes of the field at a place; `None` when the line is shorter.
     #[must_use]
     pub fn bytes(self, place: usize) -> Option<&'a [u8]> {
         let end = *self.ends.get(place)?;
@@ -171,7 +171,7 @@ pub struct Line {
 }
 
 impl Line {
-    /// Its fields.
+    /// The line's fields.
     #[must_use]
     pub fn fields(&self) -> Fields<'_> {
         Fields { text: &self.text, ends: &self.ends, gap: self.gap }
@@ -208,7 +208,7 @@ impl Row {
         }
     }
 
-    /// Roughly how many bytes of memory it takes.
+    /// Roughly how many bytes of memory the row takes.
     #[must_use]
     pub fn size(&self) -> usize {
         match self {
@@ -399,7 +399,7 @@ impl<'a> Record<'a> {
 
 /// Takes each record as it is read. `Break` ends the read early on purpose.
 pub trait RecordSink {
-    /// One record; `number` counts records from 1 (for a text table the line in the file).
+    /// Takes one record; `number` counts records from 1 (for a text table it is the line in the file).
     fn record(&mut self, number: u64, record: Record<'_>) -> std::ops::ControlFlow<()>;
 
     /// Whether [`RecordSink::restart`] may be called. One that can't is given no record before all of its text was seen.

@@ -1,5 +1,5 @@
-//! pure: maps that hold an entry for each row or reminder: hashed several times as fast as std's, with a seed of their own in
-//! every process, so that nobody can write ids that share a place.
+//! pure: maps with an entry for each row or reminder. They hash several times as fast as those of std. Every process has another
+//! seed, so that nobody can choose ids that slow a map down.
 
 /// How they hash.
 pub type Seed = foldhash::fast::RandomState;

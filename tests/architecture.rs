@@ -1,4 +1,5 @@
-//! The house rules that a compiler doesn't know: floors, sizes, who may read time, print, or write SQL.
+//! Rules of this project about its layout that no compiler checks: the floors of modules, the sizes of files and functions, and
+//! who may read time, print, or write SQL.
 
 use std::collections::BTreeMap;
 

@@ -46,10 +46,11 @@ const HALF_A_GIB: &str = "524288";
 /// The machine may be busy; a run that waits for another source waits for seconds or minutes.
 const ON_TIME_MICROS: i64 = 3_000_000;
 
-/// Of glibc's arenas each one reserves address space, and keeps what the largest run that used it has needed.
+/// The variable that limits glibc's arenas: each one reserves address space, and keeps what the largest run that used it has
+/// needed.
 const ARENAS: &str = "MALLOC_ARENA_MAX";
 
-/// As many as the unit allows.
+/// The number of arenas that the shipped unit allows.
 fn shipped_arenas() -> &'static str {
     let set = format!("Environment={ARENAS}=");
     tickler::verbs::service::UNIT.lines().find_map(|line| line.strip_prefix(&set)).expect("the unit sets it")
@@ -60,7 +61,7 @@ struct Clinic {
 }
 
 impl Clinic {
-    /// With one schedule whose table is small.
+    /// A clinic with one schedule whose table is small.
     fn new() -> Self {
         let clinic = Self { folder: tempfile::tempdir().expect("a folder") };
         std::fs::create_dir(clinic.path("schedules")).expect("a folder for schedules");
@@ -100,7 +101,7 @@ impl Clinic {
         schedules.iter().find(|one| one["name"] == schedule).expect("it is loaded").clone()
     }
 
-    /// So many runs of the sound schedule were made, and all of them on time.
+    /// At least this many runs of the sound schedule were made, and all of them on time.
     fn sound_runs_are_on_time(&self, least: u32) {
         let ledger = Connection::open_with_flags(self.path("tickler.db"), OpenFlags::SQLITE_OPEN_READ_ONLY);
         let sql = "SELECT count(*), coalesce(max(finished_at - nominal_at), 0) FROM run WHERE schedule = 'sound' AND state = 'done'";
@@ -113,7 +114,7 @@ impl Clinic {
     }
 }
 
-/// What a read of each source comes to, in the log.
+/// Checks how the log says that each read of a source ended.
 fn each_ends(service: &Service, endings: &[(&str, &str)]) {
     let mut missing: Vec<_> = endings.to_vec();
     for _line in 0..LINES {
@@ -306,7 +307,7 @@ fn wanted_expressions() -> u64 {
 const IN_ONE_FOLDER: u64 = 500;
 
 impl Clinic {
-    /// With one person to be called, and so many schedules with an expression each, beside the sound one.
+    /// A clinic with one person to be called, and this many schedules with an expression each, beside the sound one.
     fn with_expressions(count: u64, chance: &mut Chance) -> Self {
         let clinic = Self::new();
         let table = "id,phone,starts_at\nA-1,+12025550143,2026-11-25 10:30\n";

@@ -10,7 +10,7 @@ use std::collections::{BTreeSet, HashSet};
 use jiff::Timestamp;
 use tickler::audit::{Entry, Event};
 use tickler::ledger::chain::Hash;
-use tickler::ledger::change::{Change, Guard, HeldRow, RowChange, Set};
+use tickler::ledger::change::{Change, ExpectedState, LoadedReminder, RowChange, RowUpdate};
 use tickler::ledger::doubt;
 use tickler::ledger::life::{self, MOVES, Move};
 use tickler::ledger::outcomes;
@@ -54,7 +54,7 @@ enum Happening {
 /// A reminder with what really happened to its requests.
 #[derive(Debug, Clone)]
 struct Reminder {
-    held: HeldRow,
+    held: LoadedReminder,
     /// Attempts of which nobody knows whether they placed a call, and whether the audit log says so.
     unknown: Vec<(u32, bool)>,
     /// Whether somebody was phoned, as far as anybody knows.
@@ -75,34 +75,36 @@ const ADDRESSES: [Hash; 2] = [[1; 32], [2; 32]];
 
 /// The decisions under test: the ledger's, or with a defect.
 struct Decisions {
-    settled: fn(&HeldRow, &SettleTo, Timestamp) -> Option<Decided>,
-    /// With the address at which a sandbox accepted it.
-    accepted_in_trial: fn(&HeldRow, Hash, Timestamp) -> Option<Decided>,
-    cancelled: fn(&HeldRow, Timestamp) -> Option<Decided>,
+    settled: fn(&LoadedReminder, &SettleTo, Timestamp) -> Option<Decided>,
+    /// Accepts a reminder in a sandbox at the address with this hash.
+    accepted_in_trial: fn(&LoadedReminder, Hash, Timestamp) -> Option<Decided>,
+    cancelled: fn(&LoadedReminder, Timestamp) -> Option<Decided>,
 }
 
 /// A change without its borrows: what it sets, and what the audit log says of it.
-type Decided = (Guard, Set<'static>, Vec<(Event, Option<String>)>);
+type Decided = (ExpectedState, RowUpdate<'static>, Vec<(Event, Option<String>)>);
 
-fn decided(change: &Change<'_>, held: &HeldRow) -> Decided {
-    let RowChange::Held(guard, set) = &change.row else { panic!("nothing is inserted here") };
+fn decided(change: &Change<'_>, held: &LoadedReminder) -> Decided {
+    let RowChange::Update(expected, set) = &change.row else { panic!("nothing is inserted here") };
     let set = match set {
-        Set::Taken { moved, attempt, .. } => Set::Taken { moved: *moved, attempt: *attempt, account: None },
-        Set::State { moved, unknown_fates, trial } => {
-            Set::State { moved: *moved, unknown_fates: *unknown_fates, trial: *trial }
+        RowUpdate::Taken { moved, attempt, .. } => RowUpdate::Taken { moved: *moved, attempt: *attempt, account: None },
+        RowUpdate::State { moved, unknown_fates, trial } => {
+            RowUpdate::State { moved: *moved, unknown_fates: *unknown_fates, trial: *trial }
         }
-        Set::Retry { moved, next_at, tries, unknown_fates, contact_renewed } => Set::Retry {
+        RowUpdate::Retry { moved, next_at, tries, unknown_fates, contact_renewed } => RowUpdate::Retry {
             moved: *moved,
             next_at: *next_at,
             tries: *tries,
             unknown_fates: *unknown_fates,
             contact_renewed: *contact_renewed,
         },
-        Set::Withdrawn { moved } => Set::Withdrawn { moved: *moved },
-        Set::PutOff { next_at } => Set::PutOff { next_at: *next_at },
-        Set::Told { moved, outcome, heard_at } => Set::Told { moved: *moved, outcome: *outcome, heard_at: *heard_at },
+        RowUpdate::Withdrawn { moved } => RowUpdate::Withdrawn { moved: *moved },
+        RowUpdate::PutOff { next_at } => RowUpdate::PutOff { next_at: *next_at },
+        RowUpdate::Told { moved, outcome, heard_at } => {
+            RowUpdate::Told { moved: *moved, outcome: *outcome, heard_at: *heard_at }
+        }
         // a plan sets all of it; what matters here is what a new try has
-        Set::Columns(columns) => Set::Retry {
+        RowUpdate::Columns(columns) => RowUpdate::Retry {
             moved: columns.moved,
             next_at: columns.next_at,
             tries: columns.tries,
@@ -111,7 +113,7 @@ fn decided(change: &Change<'_>, held: &HeldRow) -> Decided {
         },
     };
     let word = |entry: &Entry<'_>| (entry.event, entry.reason.as_deref().map(str::to_owned));
-    (*guard, set, change.entries.iter().map(word).collect())
+    (*expected, set, change.entries.iter().map(word).collect())
 }
 
 const SOUND: Decisions = Decisions {
@@ -212,7 +214,7 @@ impl World {
             }
             _ => None,
         };
-        decision.filter(|(guard, ..)| (guard.state, guard.attempt) == (held.state, held.attempt))
+        decision.filter(|(expected, ..)| (expected.state, expected.attempt) == (held.state, held.attempt))
     }
 
     /// The world after it, or what is wrong; `None`: nothing changes.
@@ -263,7 +265,7 @@ impl World {
 impl Reminder {
     fn write(&mut self, happening: &Happening, (_, set, entries): Decided) -> Result<(), String> {
         let before = self.held.state;
-        if let Set::Taken { .. } = set {
+        if let RowUpdate::Taken { .. } = set {
             if self.is_called {
                 return Err("a request follows a call that was placed".to_owned());
             }
@@ -282,25 +284,27 @@ impl Reminder {
             _ => {}
         }
         match set {
-            Set::State { moved, unknown_fates, trial } => {
+            RowUpdate::State { moved, unknown_fates, trial } => {
                 (self.held.state, self.held.unknown_fates) = (moved.to(), unknown_fates);
                 self.held.trial = trial;
             }
-            Set::Retry { moved, next_at, tries, unknown_fates, contact_renewed } => {
+            RowUpdate::Retry { moved, next_at, tries, unknown_fates, contact_renewed } => {
                 (self.held.state, self.held.next_at, self.held.tries) = (moved.to(), next_at, tries);
                 (self.held.unknown_fates, self.held.contact_renewed) = (unknown_fates, contact_renewed);
                 // as the ledger's own condition on the column demands: no other state has one
                 self.held.trial = None;
             }
-            Set::Taken { moved, attempt, .. } => (self.held.state, self.held.attempt) = (moved.to(), attempt),
-            Set::Withdrawn { moved } => (self.held.state, self.held.withdrawn) = (moved.to(), true),
-            Set::PutOff { next_at } => self.held.next_at = next_at,
-            Set::Told { moved, outcome, heard_at } => {
+            RowUpdate::Taken { moved, attempt, .. } => {
+                (self.held.state, self.held.attempt) = (moved.to(), attempt);
+            }
+            RowUpdate::Withdrawn { moved } => (self.held.state, self.held.withdrawn) = (moved.to(), true),
+            RowUpdate::PutOff { next_at } => self.held.next_at = next_at,
+            RowUpdate::Told { moved, outcome, heard_at } => {
                 // a record of the call shows that somebody was phoned
                 self.is_called |= self.held.state != moved.to();
                 (self.held.state, self.held.outcome, self.held.heard_at) = (moved.to(), outcome, heard_at);
             }
-            Set::Columns(_) => panic!("columns are a retry here"),
+            RowUpdate::Columns(_) => panic!("columns are a retry here"),
         }
         let ends_sending = matches!(
             happening,
@@ -316,7 +320,7 @@ impl Reminder {
     }
 }
 
-fn planned_again(held: &HeldRow, target: Hash, now: Timestamp) -> Option<Decided> {
+fn planned_again(held: &LoadedReminder, target: Hash, now: Timestamp) -> Option<Decided> {
     let (terms, target) = (terms(), Some(target));
     let (run, schedule, actor, mode) = (held.run_id, held.schedule.as_str(), "service", Mode::Run);
     let by = PlannedBy { run, schedule, now, read_at: now, terms: &terms, target, actor, mode };
@@ -331,9 +335,9 @@ fn planned_again(held: &HeldRow, target: Hash, now: Timestamp) -> Option<Decided
     }
 }
 
-fn pending(number: u128) -> HeldRow {
+fn pending(number: u128) -> LoadedReminder {
     let planned = planned(&format!("A{number}"));
-    HeldRow {
+    LoadedReminder {
         nr: i64::try_from(number).expect("a small number"),
         id: ReminderId(uuid::Uuid::from_u128(number)),
         run_id: RunId(uuid::Uuid::nil()),
@@ -427,14 +431,14 @@ fn no_interleaving_repeats_an_unknown_fate_in_silence_or_leaves_a_reminder_stuck
 
 #[test]
 fn a_repeat_that_forgets_its_unknown_fate_is_found() {
-    let settled = |held: &HeldRow, to: &SettleTo, now| {
+    let settled = |held: &LoadedReminder, to: &SettleTo, now| {
         let decided = (SOUND.settled)(held, to, now);
-        decided.map(|(guard, set, entries)| match set {
-            Set::Retry { moved, next_at, tries, contact_renewed, .. } => {
+        decided.map(|(expected, set, entries)| match set {
+            RowUpdate::Retry { moved, next_at, tries, contact_renewed, .. } => {
                 let unknown_fates = held.unknown_fates;
-                (guard, Set::Retry { moved, next_at, tries, unknown_fates, contact_renewed }, entries)
+                (expected, RowUpdate::Retry { moved, next_at, tries, unknown_fates, contact_renewed }, entries)
             }
-            other => (guard, other, entries),
+            other => (expected, other, entries),
         })
     };
     let wrong = explore(&Decisions { settled, ..SOUND }).wrong.expect("the defect is found");
@@ -443,7 +447,7 @@ fn a_repeat_that_forgets_its_unknown_fate_is_found() {
 
 #[test]
 fn a_real_delivery_that_passes_for_a_trial_is_found() {
-    let settled = |held: &HeldRow, to: &SettleTo, now| {
+    let settled = |held: &LoadedReminder, to: &SettleTo, now| {
         let ended = settlement_of(held.id, held.attempt, now, to.clone());
         life::settled(held, &ended, Some(ADDRESSES[0])).ok().map(|change| decided(&change, held))
     };
@@ -453,10 +457,10 @@ fn a_real_delivery_that_passes_for_a_trial_is_found() {
 
 #[test]
 fn a_cancellation_under_a_request_is_found() {
-    let cancelled = |held: &HeldRow, now| {
-        let as_pending = HeldRow { state: State::Pending, ..held.clone() };
+    let cancelled = |held: &LoadedReminder, now| {
+        let as_pending = LoadedReminder { state: State::Pending, ..held.clone() };
         let decided = (SOUND.cancelled)(&as_pending, now);
-        decided.map(|(guard, set, entries)| (Guard { state: held.state, ..guard }, set, entries))
+        decided.map(|(expected, set, entries)| (ExpectedState { state: held.state, ..expected }, set, entries))
     };
     let wrong = explore(&Decisions { cancelled, ..SOUND }).wrong.expect("the defect is found");
     assert!(wrong.contains("`sending` was left by Cancel"), "{wrong}");

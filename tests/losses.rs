@@ -28,7 +28,7 @@ const PATIENTS: &str = "id,phone,starts_at\nA-1,+12025550143,2026-11-25 09:30\nA
 const DAWN: &str = "2026-11-24T11:00:00Z";
 /// Nine o'clock in New York is two seconds later.
 const BEFORE_NINE: &str = "2026-11-24T13:59:58Z";
-/// After the morning's calls.
+/// A time after the morning's calls.
 const LATER: &str = "2026-11-24T14:05:00Z";
 
 /// A clinic whose ledger was made at dawn.

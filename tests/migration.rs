@@ -19,7 +19,7 @@ use tickler::ledger::{Ledger, Outbox, SettleTo};
 use tickler::zones::Zones;
 
 const REMINDERS: usize = 6_000;
-/// Of them; the rest is pending.
+/// How many of the reminders are delivered; the rest is pending.
 const DELIVERED: usize = 2_048;
 const KILLS: u64 = 24;
 const FIRST_SCHEMA: &str = include_str!("../src/ledger/migrations/0001.sql");
@@ -27,9 +27,9 @@ const FIRST_SCHEMA: &str = include_str!("../src/ledger/migrations/0001.sql");
 /// Bytes of a migration so far.
 #[derive(Debug, Clone, Copy, Default)]
 struct Written {
-    /// Of the copies it makes first.
+    /// The size of the copies it makes first.
     copies: u64,
-    /// Of the file's log, where its steps are committed.
+    /// The size of the file's log, where its steps are committed.
     log: u64,
 }
 

@@ -78,13 +78,13 @@ impl Desk {
         Self::over(clinic, Some(sandbox), variables)
     }
 
-    /// After the morning's trigger.
+    /// The page after the morning's trigger.
     fn over(clinic: Clinic, sandbox: Option<Sandbox>, variables: &[(&str, &str)]) -> Self {
         clinic.run(&["trigger", "day-before", "--now", clinic::MORNING]);
         Self::serving(clinic, sandbox, &["run"], variables)
     }
 
-    /// With the clock of that instant, and nothing done before.
+    /// The page with its clock at this instant, and nothing done before.
     fn at(clinic: Clinic, now: &str) -> Self {
         Self::serving(clinic, None, &["run", "--now", now], &[("TICKLER_LEDGER", "tickler.db")])
     }
@@ -126,7 +126,7 @@ impl Desk {
         self.send("GET", path, &[], "")
     }
 
-    /// As a browser sends a form of this site.
+    /// Posts a form as a browser sends one of this site.
     fn post(&self, path: &str, cookie: &str, fields: &str) -> Answer {
         let origin = format!("http://{}", self.page);
         self.send("POST", path, &[("origin", &origin), ("cookie", cookie)], fields)

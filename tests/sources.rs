@@ -1,4 +1,4 @@
-//! shell: sources as they are met in the field: real files, real databases, real sockets.
+//! shell: sources as real systems offer them: real files, real databases, real sockets.
 
 #[path = "sources/api.rs"]
 mod api;

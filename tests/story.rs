@@ -107,7 +107,7 @@ impl Clinic {
             only: None,
             rehearsed: tickler::plan::Rehearsed::CountAsMade,
         };
-        let outcome = run_once(&loaded, ask, &self.app.around).await;
+        let outcome = run_once(&loaded, ask, &self.app.env).await;
         self.deliver(name).await;
         outcome
     }

@@ -1,4 +1,4 @@
-//! House rules about names and purity that a compiler doesn't know.
+//! Rules of this project about names, about what pure code may use and about personal data, which no compiler checks.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +7,7 @@ mod sources;
 
 use sources::{SourceFile, source_files};
 
-/// What code that calls itself pure may not reach for: files, sockets, threads, processes, chance, a runtime, a database.
+/// What a file that calls itself pure must not name: files, sockets, threads, processes, random numbers, a runtime, a database.
 const IMPURE: &[&str] = &[
     "std::fs",
     "std::thread",
@@ -68,13 +68,13 @@ fn type_names(files: &[SourceFile]) -> BTreeMap<String, BTreeSet<String>> {
     names
 }
 
-/// Names that may be defined twice, each with the reason.
+/// Type names that may be defined twice, each with its meanings.
 const SEVERAL_MEANINGS: &[(&str, &str)] = &[
     ("Fields", "serde's visitor of an object's fields in `verbs/redact`, a record's fields in `row`"),
-    ("Attempt", "a row of the store in memory, and one try in `delivery`"),
+    ("Attempt", "a row of the ledger in memory, and one try in `delivery`"),
     ("Text", "serde's visitor of a text, and the text of a CSV file"),
     ("Asked", "a job's caller in the writer, and the store's own log"),
-    ("Account", "a row of the store in memory, and an account of the settings"),
+    ("Account", "a row of the ledger in memory, and an account of the settings"),
     ("Table", "keys of a file, and columns on a terminal"),
 ];
 
@@ -90,7 +90,7 @@ fn a_type_name_means_one_thing() {
     assert!(SEVERAL_MEANINGS.len() <= 10, "too many exceptions");
 }
 
-/// How often each word stands in a text.
+/// How often each word occurs in the lines.
 fn words<'t>(lines: impl Iterator<Item = &'t str>) -> BTreeMap<String, usize> {
     let mut counts = BTreeMap::new();
     for line in lines {
@@ -103,12 +103,12 @@ fn words<'t>(lines: impl Iterator<Item = &'t str>) -> BTreeMap<String, usize> {
     counts
 }
 
-/// Public for tests alone, each with the reason.
+/// Public names that only tests use, each with the reason why it is public.
 const FOR_TESTS: &[(&str, &str)] =
     &[("from_values", "`Secrets` are read from the environment, which tests that share a process don't change")];
 
 #[test]
-fn what_is_public_is_used_by_the_program_and_not_by_tests_alone() {
+fn every_public_name_is_used_by_the_program_itself_and_not_only_by_tests() {
     let files = source_files();
     // the page's templates are part of the program
     let templates: Vec<String> = sources::templates();
@@ -126,7 +126,8 @@ fn what_is_public_is_used_by_the_program_and_not_by_tests_alone() {
     assert!(unused.is_empty(), "only tests use these, or nobody:\n{}", unused.join("\n"));
 }
 
-/// Files whose phones are what a person typed, what is shown to one (the last four digits), or the sandbox's own.
+/// Files that may hold phones as plain text: they are what a person typed, the last four digits that a person is shown, or the
+/// sandbox's own numbers.
 const PHONES_AS_TEXT: &[&str] = &[
     "commands/arguments.rs",
     "commands/filters.rs",

@@ -23,7 +23,7 @@ use judge::Judge;
 use support::chance::Chance;
 use walk::Walk;
 
-/// Without a wish.
+/// The number of walks unless the environment asks for more.
 const WALKS: u64 = 1;
 /// The seed that `./test` sets.
 const USUAL_SEED: u64 = 20_261_124;

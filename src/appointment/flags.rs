@@ -11,12 +11,12 @@ pub enum Flag {
     No,
     /// The cell is empty.
     Empty,
-    /// Another word, whose meaning is unknown.
+    /// A word whose meaning is unknown.
     Unknown,
 }
 
-/// English, Spanish, French, German, Portuguese and Italian, then check marks and databases (Oracle and PostgreSQL write
-/// `t`/`f`, Access and Visual Basic −1 for true).
+/// Words for yes: English, Spanish, French, German, Portuguese and Italian, then check marks and databases (Oracle and PostgreSQL
+/// write `t`/`f`, Access and Visual Basic −1 for true).
 const YES: &[&str] = &[
     "yes",
     "y",
@@ -79,7 +79,7 @@ fn by_number(text: &str) -> Option<Flag> {
     })
 }
 
-/// In lower case, with each letter and its combining accent composed into one character.
+/// The text in lower case, with each letter and its combining accent composed into one character.
 fn composed(text: &str) -> String {
     text.to_lowercase().replace("i\u{301}", "í").replace("i\u{300}", "ì").replace("a\u{303}", "ã")
 }

@@ -40,7 +40,7 @@ const NOTHING: &[&str] = &[
     "#div/0!",
 ];
 
-/// For each byte, whether one of these words begins with it, in upper or lower case.
+/// For each byte, whether a word that stands for no value begins with it, in upper or lower case.
 const BEGINS_NOTHING: [bool; 256] = {
     let mut begins = [false; 256];
     let mut place = 0;

@@ -17,10 +17,10 @@ use crate::zones::{DayCache, Wall, Zone, Zones};
 const ID_SEPARATOR: char = '|';
 
 /// A call that is wanted later than this is a mistake.
-const FURTHEST: SignedDuration = SignedDuration::from_hours(366 * 24);
+const FURTHEST_CALL: SignedDuration = SignedDuration::from_hours(366 * 24);
 
-/// After this many unreadable rows messages no longer propose a format: each proposal tries hundreds of them.
-const PROPOSALS: usize = 100;
+/// The number of unreadable rows after which messages propose no format any more: each proposal tries hundreds of formats.
+const MAX_PROPOSALS: usize = 100;
 
 /// Reads records by `[appointment]`. Caches zones and days from row to row.
 #[derive(Debug, Clone)]
@@ -57,7 +57,7 @@ impl Mapping {
             row_zones: HashMap::new(),
             days: DayCache::new(columns.source_timezone.as_ref().unwrap_or(zone).clone()),
             home: zone.clone(),
-            proposals: PROPOSALS,
+            proposals: MAX_PROPOSALS,
             series_start: Column::new(OCCURRENCE_START),
         }
     }
@@ -65,7 +65,7 @@ impl Mapping {
     /// The mapping as before the first record, but with its cache of zones and days.
     #[must_use]
     pub fn anew(&self) -> Self {
-        Self { proposals: PROPOSALS, ..self.clone() }
+        Self { proposals: MAX_PROPOSALS, ..self.clone() }
     }
 
     /// The columns it maps.
@@ -267,7 +267,7 @@ impl Mapping {
         }
         let (call_at, expires) = (self.columns.call_at.clone(), self.columns.expires.clone());
         let call_at = self.moment(record, call_at.as_ref())?;
-        if call_at.is_some_and(|at| now.duration_until(at) > FURTHEST) {
+        if call_at.is_some_and(|at| now.duration_until(at) > FURTHEST_CALL) {
             return Err(TimeProblem::Invalid("the time of the call is more than a year ahead".to_owned()));
         }
         Ok(CallTimes { call_at, expires: self.moment(record, expires.as_ref())? })
@@ -292,7 +292,7 @@ impl Mapping {
         }))
     }
 
-    /// Which calls come first.
+    /// The priority that the row asks for: which calls of an account are made first.
     #[must_use]
     pub fn priority(&self, record: &Record<'_>) -> Priority {
         let text = self.columns.priority.as_ref().and_then(|column| record.text(column));
@@ -333,7 +333,7 @@ pub(crate) fn nested_in<'c>(record: &Record<'_>, columns: impl IntoIterator<Item
     columns.into_iter().find_map(|column| Some(column.nested_sentence(&*record.nested(column)?)))
 }
 
-/// One column of an id; `None` where it is empty, a word for a missing value, or rounded.
+/// The part of an id that one column gives; `None` where the cell is empty, holds a word for a missing value, or was rounded.
 fn id_part(cell: Cow<'_, str>) -> Option<Cow<'_, str>> {
     match ids::read(cell) {
         IdPart::Text(text) => Some(text),

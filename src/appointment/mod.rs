@@ -65,9 +65,9 @@ pub struct AppointmentColumns {
 /// When a row wants its call, besides what its start says.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct CallTimes {
-    /// Not before (UTC).
+    /// The call is not made before this (UTC).
     pub call_at: Option<Timestamp>,
-    /// Not after (UTC).
+    /// The call is not made after this (UTC).
     pub expires: Option<Timestamp>,
 }
 
@@ -83,7 +83,7 @@ pub enum StartColumns {
         /// The time of day.
         time: Column,
     },
-    /// None: a request counts from its receipt.
+    /// No column: the start of a request is the moment of its receipt.
     Receipt,
 }
 

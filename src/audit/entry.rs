@@ -204,12 +204,12 @@ pub enum LoggedPhone<'a> {
 }
 
 impl<'a> LoggedPhone<'a> {
-    /// That phone, E.164.
+    /// The phone of an entry that is to be written, E.164.
     pub fn whole(e164: impl Into<Cow<'a, str>>) -> Self {
         Self::Whole(e164.into())
     }
 
-    /// Its last four characters; all of a shorter one.
+    /// The last four characters of the number; the whole text where it is shorter.
     #[must_use]
     pub fn last_four(&self) -> &str {
         match self {
@@ -219,7 +219,7 @@ impl<'a> LoggedPhone<'a> {
     }
 }
 
-/// Never more than is written: an entry may be printed by a failing test or a log.
+/// Shows no more than the log holds: an entry may be printed by a failing test or a log.
 impl fmt::Debug for LoggedPhone<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "…{}", self.last_four())
@@ -241,7 +241,7 @@ impl<'de> Deserialize<'de> for LoggedPhone<'_> {
 /// A row as it was read: an entry with its place in the chain.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditRow {
-    /// Without gaps, from 1.
+    /// The row's number: from 1, without gaps.
     pub seq: u64,
     /// What it says.
     #[serde(flatten)]

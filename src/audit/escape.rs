@@ -17,8 +17,8 @@ pub fn escape(text: &str) -> String {
     safe
 }
 
-/// JSON text in which nothing is left for a terminal to obey (JSON itself leaves DEL, C1 and marks of direction as they
-/// are): written as `\u202e`, so that every value stays exact.
+/// The JSON text without anything that a terminal would obey. JSON itself leaves DEL, C1 and marks of direction as they are: here
+/// they are written as `\u202e`, so that every value stays exact.
 #[must_use]
 pub fn json(text: &str) -> String {
     // line ends and blanks of the layout stay: within a value JSON has escaped C0 already

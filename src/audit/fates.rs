@@ -44,7 +44,7 @@ pub const DECIDING: [Event; 11] = [
     Event::OperatorResolved,
 ];
 
-/// Of a row of the log what decides a fate.
+/// What decides a fate, taken from a row of the log.
 #[derive(Debug, Clone, Copy)]
 pub struct FateRow<'a> {
     /// Its number.
@@ -83,7 +83,7 @@ pub struct DecidedFate {
 }
 
 impl<'a> FateRow<'a> {
-    /// Of a whole row.
+    /// The deciding part of a row that was read as a whole.
     #[must_use]
     pub fn of(row: &'a AuditRow) -> Self {
         Self {
@@ -206,7 +206,7 @@ impl LastRow {
         }
     }
 
-    /// `None`: all that is known of it is about a call of another time.
+    /// The fate with the reminder it belongs to; `None` when the rows tell only of a call at another time.
     fn into_decided(self) -> Option<(Option<ReminderId>, DecidedFate)> {
         let (_, at) = self.own?;
         Some((self.reminder, DecidedFate { at, ..self.decided }))
@@ -225,7 +225,7 @@ pub struct FateCount {
 }
 
 impl FateCount {
-    /// One more row.
+    /// Counts one more row.
     pub fn add(&mut self, row: &FateRow<'_>) {
         let Some(fate) = fate_of(row.event, row.reason) else { return };
         self.set_key(row);

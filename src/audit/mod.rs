@@ -171,34 +171,34 @@ impl<'de> Deserialize<'de> for Event {
     }
 }
 
-/// Which rows of the log are wanted.
+/// The conditions that rows of the log have to meet to be listed; what is not set selects nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditFilter {
-    /// At or after (UTC).
+    /// Rows written at or after this (UTC).
     pub since: Option<Timestamp>,
-    /// Before (UTC).
+    /// Rows written before this (UTC).
     pub until: Option<Timestamp>,
-    /// Of that schedule.
+    /// Rows about this schedule.
     pub schedule: Option<String>,
-    /// Of that event, or a family (`delivery`).
+    /// Rows of this event, or of a family of events (`delivery`).
     pub event: Option<String>,
-    /// With that reason.
+    /// Rows with this reason.
     pub reason: Option<String>,
-    /// Of that appointment.
+    /// Rows about this appointment.
     pub appointment: Option<String>,
-    /// Of that phone, E.164 (matched by its keyed hash).
+    /// Rows about this phone, E.164 (matched by its keyed hash).
     pub phone: Option<Personal>,
-    /// Of the phone with that keyed hash (hex), where the number itself must not be named.
+    /// Rows about the phone with this keyed hash (hex), where the number itself must not be named.
     #[serde(default)]
     pub phone_mark: Option<String>,
-    /// Of that run.
+    /// Rows of this run.
     pub run: Option<RunId>,
-    /// Of one of these runs; of all without any.
+    /// Rows of one of these runs; an empty list selects nothing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub runs: Vec<RunId>,
-    /// Of that reminder.
+    /// Rows about this reminder.
     pub reminder: Option<ReminderId>,
-    /// Of these numbers; of all without any.
+    /// Rows with these numbers; an empty list selects nothing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub seqs: Vec<u64>,
     /// The largest number of rows; all when absent.

@@ -21,13 +21,13 @@ pub struct WordCount {
 /// What a time came to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PeriodNumbers {
-    /// From then on (UTC).
+    /// The beginning of the time that is counted (UTC).
     pub since: Timestamp,
-    /// Until then (UTC).
+    /// The end of the time that is counted (UTC).
     pub until: Timestamp,
-    /// By event, the most first.
+    /// The number of rows of each event, the most frequent first.
     pub events: Vec<WordCount>,
-    /// Of the appointments that were not called, the most frequent reason first.
+    /// The number of appointments that were not called for each reason, the most frequent first.
     pub reasons: Vec<WordCount>,
     /// Accepted calls by the hour of the day, in the schedule's zone.
     pub hours: [u64; 24],
@@ -44,7 +44,7 @@ pub struct PeriodNumbers {
     pub gaps: Vec<NumberedGap>,
 }
 
-/// Something because of which nobody was called.
+/// An event because of which nobody was called.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct NumberedGap {
     /// When it was recorded (UTC).

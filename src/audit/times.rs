@@ -51,7 +51,7 @@ pub fn short(wall: DateTime, this_year: i16) -> String {
     wall.strftime(format).to_string()
 }
 
-/// As [`short`], of an RFC 3339 text, in the offset it is written in; any other text stays as it is.
+/// The short form ([`short`]) of an RFC 3339 text, in the offset it is written in; any other text stays as it is.
 #[must_use]
 pub fn short_text(text: &str, this_year: i16) -> String {
     let wall = text.get(..19).and_then(|wall| wall.parse().ok());

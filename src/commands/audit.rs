@@ -1,4 +1,4 @@
-//! shell: `tickler audit`: listed, one story, exported, verified.
+//! shell: `tickler audit`: lists the log, shows one appointment's story, exports and verifies.
 
 use std::path::Path;
 use std::time::Duration;

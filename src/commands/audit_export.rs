@@ -17,7 +17,7 @@ use crate::verbs::{Access, Exit, VerbError};
 pub(super) async fn export(context: &Context, filters: &Filters) -> anyhow::Result<Exit> {
     let format = context.format.unwrap_or(Format::Jsonl);
     let filter = filter(context, filters).await?;
-    let is_none_yet = context.open(Access::Reading).await.is_ok_and(|app| app.around.ledger.is_none());
+    let is_none_yet = context.open(Access::Reading).await.is_ok_and(|app| app.env.ledger.is_none());
     let mut end = ExportEnd::default();
     let mut written = ExportWriting::begin(format)?;
     if !is_none_yet {

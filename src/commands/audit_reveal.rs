@@ -26,7 +26,7 @@ pub struct RevealedRow<'a> {
 }
 
 impl WholePhones {
-    /// Those of these rows' reminders; recorded before they are shown.
+    /// The numbers of these rows' reminders. That they are shown is recorded first.
     ///
     /// # Errors
     /// When they can't be read or recorded.
@@ -42,7 +42,7 @@ impl WholePhones {
         Ok(Self(whole))
     }
 
-    /// That row's.
+    /// The number of the row's reminder.
     pub fn of_row(&self, row: &AuditRow) -> Option<&Personal> {
         self.0.get(&row.reminder_id?)
     }

@@ -49,7 +49,7 @@ pub async fn check(globals: &Globals, ask: CheckArguments) -> anyhow::Result<Exi
     Ok(if report.ok { Exit::Done } else { Exit::Configuration })
 }
 
-/// A path, or the file of the schedule with that name.
+/// A path, or the file of the schedule with this name.
 fn named(path: &Path, schedules: &Path) -> PathBuf {
     let file = schedules.join(path).with_extension("toml");
     let is_name = path.components().count() == 1 && path.extension().is_none() && !path.exists();

@@ -84,7 +84,7 @@ impl Context {
         matches!(self.format, None | Some(Format::Table))
     }
 
-    /// An instant as text for people, in that zone.
+    /// An instant as text for people, in this zone.
     pub fn moment(&self, at: Timestamp, zone: &Zone) -> String {
         times::short(zone.wall(at), self.this_year())
     }
@@ -141,7 +141,7 @@ impl Context {
         }
     }
 
-    /// Rewrites the instants in a sentence (`2026-11-24T14:00:00Z`) as times in that zone.
+    /// Rewrites the instants in a sentence (`2026-11-24T14:00:00Z`) as times in this zone.
     pub fn with_moments(&self, text: &str, zone: &Zone, zone_name: ZoneName) -> String {
         let words = text.split(' ').map(|word| {
             let bare = word.trim_end_matches([':', ',', ';', ')']);
@@ -187,11 +187,11 @@ impl Context {
         user_name(rustix::process::getuid().as_raw())
     }
 
-    /// As [`Context::at`], for a verb that sends: with a given clock it is a trial, unless a flag or a variable names the
-    /// ledger. Prints that once.
+    /// Like [`Context::at`], for a verb that sends: with a given clock it is a trial, unless a flag or a variable names the
+    /// ledger. Prints once that it is one.
     ///
     /// # Errors
-    /// As [`Context::at`].
+    /// Those of [`Context::at`].
     pub fn sending_at(self, now: &Now, schedule: Option<&str>) -> VerbResult<Self> {
         let is_named = self
             .origins
@@ -229,7 +229,7 @@ impl Context {
     pub async fn open(&self, access: Access) -> VerbResult<App> {
         let is_new = access == Access::Working && sqlite::is_missing(&self.settings.ledger);
         let app = App::open(self.settings.clone(), Arc::clone(&self.clock), access, &self.actor()).await?;
-        let is_whole = app.around.ledger.as_ref().is_some_and(|ledger| ledger.loss().is_none());
+        let is_whole = app.env.ledger.as_ref().is_some_and(|ledger| ledger.loss().is_none());
         if is_new && is_whole && !self.names_ledger {
             complain(&format!("a new ledger was created: {}", absolute(&self.settings.ledger).display()));
         }
@@ -260,7 +260,7 @@ impl Context {
         without.map(|schedule| schedule.name.clone()).collect()
     }
 
-    /// For people: in which zones the times of these schedules' rows are shown.
+    /// A sentence that names the zones in which the times of these schedules' rows are shown.
     pub fn zones_named<'a>(&self, schedules: impl Iterator<Item = &'a str>) -> String {
         let zones = self.zones();
         let mut named: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();

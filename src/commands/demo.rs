@@ -52,7 +52,7 @@ const ANSWERS: [(&str, &str); 2] = [("01", "yes"), ("17", "yes")];
 const CALL_PACE: Duration = Duration::from_millis(300);
 
 /// Maximum wait for records of calls, and for the call that is repeated.
-const PATIENCE: Duration = Duration::from_secs(10);
+const RECORDS_TIMEOUT: Duration = Duration::from_secs(10);
 
 const APPOINTMENTS: &str = include_str!("../../examples/clinic/appointments.csv");
 
@@ -137,15 +137,15 @@ const MAX_CONNECTIONS: usize = 16;
 async fn follow(app: &App) -> anyhow::Result<Vec<OutcomeRow>> {
     reported(app).await?;
     if let Some(sender) = &app.sender {
-        sender.deliver(&DeliveryScope { schedule: NAME.to_owned(), only: None }, PATIENCE).await?;
+        sender.deliver(&DeliveryScope { schedule: NAME.to_owned(), only: None }, RECORDS_TIMEOUT).await?;
     }
     reported(app).await
 }
 
 /// The calls, once there is a record of each that was accepted.
 async fn reported(app: &App) -> anyhow::Result<Vec<OutcomeRow>> {
-    let clock = &app.around.clock;
-    let stop_at = clock.monotonic() + PATIENCE;
+    let clock = &app.env.clock;
+    let stop_at = clock.monotonic() + RECORDS_TIMEOUT;
     loop {
         let calls = outcome::list(app, &OutcomeListAsk::default()).await?;
         let is_awaited = |call: &OutcomeRow| call.state == State::Delivered && call.outcome.is_none();

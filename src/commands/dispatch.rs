@@ -21,7 +21,7 @@ use crate::verbs::trigger::{self, TriggerAnswer, TriggerAsk};
 use crate::verbs::{Access, Answer, App, Exit, Request, Reveal, VerbError, VerbResult, answer_without_ledger, perform};
 
 /// How often a waiting verb polls a locked ledger.
-const POLL: Duration = Duration::from_millis(100);
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// After a trigger with this many reminders, the write-ahead log is checkpointed. Without reminders there is nothing to write; after
 /// a larger trigger the checkpoint (tens of megabytes) is left to the next verb that changes the ledger, or to the service.
@@ -78,7 +78,7 @@ pub async fn change<T: DeserializeOwned>(context: &Context, request: Request) ->
 /// Performs a trigger as [`change`] would, but without converting an answer of this process to JSON and back: it may be large.
 ///
 /// # Errors
-/// As [`change`].
+/// Those of [`change`].
 pub async fn trigger(context: &Context, ask: TriggerAsk) -> anyhow::Result<(TriggerAnswer, Exit)> {
     let TriggerAsk { schedule, only, rehearsed, wait } = ask.clone();
     let request = Request::Trigger { schedule, only, rehearsed, wait_seconds: wait.as_secs() };
@@ -135,7 +135,7 @@ pub async fn reveal<T: DeserializeOwned>(context: &Context, request: Request) ->
 /// The rows of the audit log; if this user may not open the ledger, the service returns them page by page.
 ///
 /// # Errors
-/// As [`read`].
+/// Those of [`read`].
 pub async fn rows(context: &Context, filter: AuditFilter) -> anyhow::Result<Vec<AuditRow>> {
     let refused = match context.open(Access::Reading).await {
         Ok(app) => return Ok(audit::list(&app, filter).await?),
@@ -236,7 +236,7 @@ pub async fn read_by_service<T: DeserializeOwned>(
     body_after_message(answer)
 }
 
-/// As [`body`]; also prints the answer's message to stderr.
+/// Like [`body`]; also prints the answer's message to stderr.
 fn body_after_message<T: DeserializeOwned>(answer: Answer) -> anyhow::Result<(T, Exit)> {
     if answer.body.get() != "null"
         && let Some(message) = &answer.message
@@ -255,7 +255,7 @@ async fn checkpoint(app: &App) {
     }
 }
 
-/// Which process performs a verb that changes the ledger.
+/// The process that performs a verb that changes the ledger.
 enum Performer {
     /// The service, or none because there was nothing to do: this is the answer.
     Answered(Answer),
@@ -306,8 +306,8 @@ async fn performer(context: &Context, request: &Request) -> anyhow::Result<Perfo
         if waited.is_zero() {
             complain("another trigger is running: waiting for it");
         }
-        context.clock.sleep(POLL).await;
-        waited += POLL;
+        context.clock.sleep(POLL_INTERVAL).await;
+        waited += POLL_INTERVAL;
     }
 }
 

@@ -1,4 +1,4 @@
-//! shell: `tickler explain`.
+//! shell: `tickler explain`: prints, for one appointment, what each rule decides.
 
 use super::arguments::{ExplainArguments, Globals};
 use super::context::Context;

@@ -7,7 +7,7 @@ use super::output::print;
 use crate::verbs::reference::{self, Topic};
 use crate::verbs::{Exit, VerbError};
 
-/// Width of the reference in columns: every terminal has as many.
+/// The width of the reference in columns: every terminal has as many.
 const WIDTH: usize = 80;
 
 /// Prints help on a verb or a topic of the reference; without a name, both lists.

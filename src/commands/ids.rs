@@ -22,7 +22,7 @@ impl ShortIds {
         let mut known: BTreeSet<String> = ids.into_iter().map(|id| id.to_string()).collect();
         let prefixes: BTreeSet<String> = known.iter().map(|id| id.chars().take(MIN_LENGTH).collect()).collect();
         if let Ok(app) = context.open(Access::Reading).await
-            && let Some(ledger) = &app.around.ledger
+            && let Some(ledger) = &app.env.ledger
         {
             for prefix in prefixes {
                 let ask = ReminderAsk { id_prefix: Some(prefix), ..ReminderAsk::default() };

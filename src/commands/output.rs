@@ -38,7 +38,7 @@ impl Rows {
         self.cells.push(cells);
     }
 
-    /// As CSV with headers.
+    /// The rows as CSV with headers.
     ///
     /// # Errors
     /// When a row doesn't have as many cells as there are headers.
@@ -48,10 +48,10 @@ impl Rows {
         Ok(String::from_utf8(writer.into_inner()?)? + &self.to_csv_body()?)
     }
 
-    /// As CSV without headers.
+    /// The rows as CSV without headers.
     ///
     /// # Errors
-    /// As [`Rows::to_csv`].
+    /// Those of [`Rows::to_csv`].
     pub fn to_csv_body(&self) -> anyhow::Result<String> {
         let mut writer = csv::Writer::from_writer(Vec::new());
         for row in &self.cells {
@@ -63,11 +63,11 @@ impl Rows {
 
 /// An answer in every form in which it may be printed.
 pub struct Shown<'a, T> {
-    /// For `json`.
+    /// What `--format json` prints.
     pub answer: &'a T,
-    /// For `table`.
+    /// What `--format table` prints.
     pub people: &'a dyn Fn() -> String,
-    /// For `csv`.
+    /// What `--format csv` prints.
     pub rows: &'a dyn Fn() -> Rows,
 }
 
@@ -101,7 +101,7 @@ struct Tamed<W> {
 }
 
 /// The size of the pieces in which output is checked and written.
-const PIECE: usize = 1 << 16;
+const PIECE_SIZE: usize = 1 << 16;
 
 impl<W: Write> Write for Tamed<W> {
     fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
@@ -113,7 +113,7 @@ impl<W: Write> Write for Tamed<W> {
     #[inline]
     fn write_all(&mut self, piece: &[u8]) -> io::Result<()> {
         self.waiting.extend_from_slice(piece);
-        if self.waiting.len() < PIECE { Ok(()) } else { self.flush() }
+        if self.waiting.len() < PIECE_SIZE { Ok(()) } else { self.flush() }
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -157,7 +157,7 @@ fn written(result: io::Result<()>) -> anyhow::Result<()> {
 
 /// A writer of JSON to stdout. Each write has to end with a whole character; flush it at the end.
 fn tamed_stdout() -> impl Write {
-    Tamed { out: io::stdout().lock(), waiting: Vec::with_capacity(2 * PIECE) }
+    Tamed { out: io::stdout().lock(), waiting: Vec::with_capacity(2 * PIECE_SIZE) }
 }
 
 /// Prints a text and a line end to stdout.

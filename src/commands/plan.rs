@@ -28,7 +28,7 @@ pub async fn plan(globals: &Globals, ask: &PlanArguments) -> anyhow::Result<Exit
     let refused = context.tell_refused(&app, &ask.named);
     if reveal == Reveal::Whole {
         drop(app);
-        return revealed(&context, ask, refused).await;
+        return with_whole_phones(&context, ask, refused).await;
     }
     let (answers, failures) = plan::plans(&app, &ask.named, ask.when(), reveal).await?;
     failures.iter().for_each(|error| complain(&format!("error: {error}")));
@@ -52,15 +52,16 @@ fn single(names: &[String]) -> Option<&str> {
     }
 }
 
-/// Plans with whole phone numbers: this is recorded in the audit log before they are shown.
-async fn revealed(context: &Context, ask: &PlanArguments, refused: Exit) -> anyhow::Result<Exit> {
+/// Prints the plans with whole phone numbers; that they are shown is recorded in the audit log first.
+async fn with_whole_phones(context: &Context, ask: &PlanArguments, refused: Exit) -> anyhow::Result<Exit> {
     let request = Request::Plan { schedules: ask.named.clone(), when: ask.when(), reveal: Reveal::Whole };
     let (shown, exit): (Vec<ShownPlan>, Exit) = dispatch::reveal(context, request).await?;
     print(context, &shown)?;
     Ok(if exit == Exit::Done { refused } else { exit })
 }
 
-/// For a user who may not open the ledger: the service plans, and records the whole phone numbers that it shows.
+/// Has the service make the plan for a user who may not open the ledger; the service records the whole phone numbers that it
+/// shows.
 async fn by_the_service(
     context: &Context,
     ask: &PlanArguments,

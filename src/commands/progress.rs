@@ -18,7 +18,7 @@ use crate::verbs::{Access, App};
 const ON_TERMINAL: Duration = Duration::from_secs(1);
 
 /// The interval of lines where stderr isn't a terminal.
-const ELSEWHERE: Duration = Duration::from_secs(30);
+const INTERVAL_WITHOUT_TERMINAL: Duration = Duration::from_secs(30);
 
 /// The length of a full bar in characters.
 const BAR: usize = 30;
@@ -58,7 +58,7 @@ struct Watched {
 impl Watched {
     async fn report(self) {
         let is_terminal = io::stderr().is_terminal();
-        let tick = if is_terminal { ON_TERMINAL } else { ELSEWHERE };
+        let tick = if is_terminal { ON_TERMINAL } else { INTERVAL_WITHOUT_TERMINAL };
         let (mut app, mut most) = (None, 0);
         loop {
             self.clock.sleep(tick).await;
@@ -66,7 +66,7 @@ impl Watched {
                 let (settings, clock) = (self.settings.clone(), Arc::clone(&self.clock));
                 app = App::open(settings, clock, Access::Reading, &self.actor).await.ok();
             }
-            let Some(ledger) = app.as_ref().and_then(|app| app.around.ledger.as_deref()) else {
+            let Some(ledger) = app.as_ref().and_then(|app| app.env.ledger.as_deref()) else {
                 app = None; // it is created by the trigger
                 continue;
             };

@@ -11,13 +11,13 @@ use crate::audit::escape;
 use crate::lines::wrap;
 
 /// The gap between two columns.
-const GAP: usize = 2;
+const COLUMN_GAP: usize = 2;
 
 /// A wrapped sentence is readable down to this width.
-const NARROWEST: usize = 20;
+const MIN_WIDTH: usize = 20;
 
 /// The indent of a value that is printed below its row.
-const BELOW: usize = 4;
+const INDENT_BELOW: usize = 4;
 
 /// How wide a table may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -164,7 +164,7 @@ impl Table {
                 CellContent::Sentence => self.least(place),
             })
             .collect();
-        let used = widths.iter().sum::<usize>() + GAP * widths.len().saturating_sub(1);
+        let used = widths.iter().sum::<usize>() + COLUMN_GAP * widths.len().saturating_sub(1);
         let mut left = width.checked_sub(used)?;
         // what is left is shared among the sentences, those in front first
         for place in places {
@@ -175,17 +175,17 @@ impl Table {
         Some(widths)
     }
 
-    /// As wide as the widest cell.
+    /// The width of the column's widest cell.
     fn natural(&self, place: usize) -> usize {
         let cells = self.rows.iter().map(|row| row[place].width());
         cells.chain([self.columns[place].name.len()]).max().unwrap_or(0)
     }
 
-    /// As wide as the longest word, and readable.
+    /// The width of the column's longest word, but enough to be readable.
     fn least(&self, place: usize) -> usize {
         let words = self.rows.iter().flat_map(|row| row[place].split(' ')).map(unicode_width::UnicodeWidthStr::width);
         let longest = words.chain([self.columns[place].name.len()]).max().unwrap_or(0);
-        longest.max(NARROWEST).min(self.natural(place))
+        longest.max(MIN_WIDTH).min(self.natural(place))
     }
 
     /// Moves a column below its rows: a sentence as it is, anything else with its name.
@@ -218,9 +218,10 @@ impl Table {
         let mut lines = printed([&self.heading()], widths);
         for (row, below) in self.rows.iter().zip(&self.below) {
             lines.extend(printed([row], widths));
-            let wrapped = wrap(&below.join(" · "), width.saturating_sub(BELOW).max(NARROWEST));
-            lines
-                .extend(wrapped.into_iter().filter(|line| !line.is_empty()).map(|line| format!("{:BELOW$}{line}", "")));
+            let wrapped = wrap(&below.join(" · "), width.saturating_sub(INDENT_BELOW).max(MIN_WIDTH));
+            lines.extend(
+                wrapped.into_iter().filter(|line| !line.is_empty()).map(|line| format!("{:INDENT_BELOW$}{line}", "")),
+            );
         }
         lines.join("\n")
     }
@@ -239,8 +240,8 @@ fn printed<'a>(rows: impl IntoIterator<Item = &'a Vec<String>>, widths: &[usize]
         table.add_row(row.iter().zip(widths).map(|(cell, width)| Cell::new(wrap(cell, *width).join("\n"))));
     }
     for (column, width) in table.column_iter_mut().zip(widths) {
-        let whole = u16::try_from(width + GAP).unwrap_or(u16::MAX);
-        column.set_padding((0, u16::try_from(GAP).unwrap_or(0)));
+        let whole = u16::try_from(width + COLUMN_GAP).unwrap_or(u16::MAX);
+        column.set_padding((0, u16::try_from(COLUMN_GAP).unwrap_or(0)));
         column.set_constraint(ColumnConstraint::Absolute(Width::Fixed(whole)));
     }
     table.lines().map(|line| line.trim_end().to_owned()).collect()

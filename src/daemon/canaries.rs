@@ -1,4 +1,4 @@
-//! shell: sends the canary of each schedule when it is due, and notes of which nothing was heard.
+//! shell: sends the canary of each schedule when it is due, and records the canaries of which nothing was heard in time.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::schedule::{OnSilence, Schedule};
 use crate::verbs::canary;
 
 /// How often it is checked whether a canary is due.
-const ROUND: Duration = Duration::from_secs(1);
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// When the canary of each schedule is sent next, by name and version of its text: one that came due while no service was running, or
 /// before its file was changed, is left out.
@@ -28,7 +28,7 @@ pub async fn keep(daemon: Arc<Daemon>) {
             sending.spawn(async move { daemon.send_canary(&schedule).await });
         }
         daemon.pass_canaries().await;
-        daemon.app.around.clock.sleep(ROUND).await;
+        daemon.app.env.clock.sleep(CHECK_INTERVAL).await;
         while sending.try_join_next().is_some() {}
     }
 }

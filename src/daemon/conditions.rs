@@ -19,9 +19,9 @@ use crate::verbs::retrying::end_settled;
 use crate::verbs::status::SEE_WRITE_BACKS;
 
 /// How often the conditions are checked.
-const POLL: Duration = Duration::from_secs(1);
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Without a commit for this time, a test commit is made.
+/// When nothing was committed for this time, a test commit is made.
 const PROBE_AFTER: Duration = Duration::from_secs(30);
 
 /// The same while commits fail or the disk reports that it is full or read-only.
@@ -59,7 +59,7 @@ const RETRIED_FOR: Duration = Duration::from_secs(120);
 
 /// Checks until it is dropped.
 pub async fn observe(daemon: Arc<Daemon>) {
-    let clock = Arc::clone(&daemon.app.around.clock);
+    let clock = Arc::clone(&daemon.app.env.clock);
     let mut watch = CommitWatch { writing: daemon.ledger.writing(), at: clock.monotonic() };
     let (mut lost, mut shown) = (None, String::new());
     loop {
@@ -84,7 +84,7 @@ pub async fn observe(daemon: Arc<Daemon>) {
             shown = line;
         }
         daemon.notifier.observe(&daemon.conditions().await);
-        clock.sleep(POLL).await;
+        clock.sleep(POLL_INTERVAL).await;
     }
 }
 

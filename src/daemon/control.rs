@@ -22,8 +22,8 @@ use crate::verbs::{Answer, Request};
 /// Maximum length of a request.
 const MAX_REQUEST: u64 = 64 * 1024;
 
-/// Only members of the service's group may connect.
-const MODE: u32 = 0o660;
+/// The socket's permissions: only members of the service's group may connect.
+const SOCKET_MODE: u32 = 0o660;
 
 /// The pause after a failed `accept`, which mostly means that no file descriptors are left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -50,10 +50,10 @@ pub async fn ask(socket: &Path, request: &Request) -> Result<Answer, ControlErro
     ask_with(socket, request, None).await
 }
 
-/// As [`ask`], and passes an open file that the service is to write.
+/// Like [`ask`], and passes an open file that the service is to write.
 ///
 /// # Errors
-/// As [`ask`].
+/// Those of [`ask`].
 pub async fn ask_with(socket: &Path, request: &Request, file: Option<&File>) -> Result<Answer, ControlError> {
     let stream = UnixStream::connect(socket).await.map_err(|error| not_connected(socket, &error))?;
     let broken = |error: io::Error| ControlError::Broken(error.to_string());
@@ -109,7 +109,7 @@ impl PendingRequests {
     }
 }
 
-/// One of them, until it is dropped.
+/// One pending request; it is counted until it is dropped.
 struct PendingRequest(PendingRequests);
 
 impl Drop for PendingRequest {
@@ -135,7 +135,7 @@ impl ControlSocket {
             Err(_none) => {}
         }
         let listener = UnixListener::bind(path)?;
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(MODE))?;
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(SOCKET_MODE))?;
         Ok(Self { listener, path: path.to_owned(), requests: PendingRequests(Arc::default()) })
     }
 

@@ -15,17 +15,17 @@ use crate::reminder::RunKind;
 use crate::schedule::{Schedule, ScheduleMode};
 
 /// How often schedules that were loaded are looked through.
-const INTERVAL: Duration = Duration::from_secs(5);
+const CHECK_INTERVAL: Duration = Duration::from_secs(5);
 
 /// How long a schedule waits after an attempt that failed: each is a run in the log.
-const PAUSE: Duration = Duration::from_secs(60);
+const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(60);
 
 /// What became of the rehearsed calls of a schedule.
 #[derive(Default)]
 struct Attempts {
-    /// By schedule, the version of its file whose rehearsed calls are complete.
+    /// For each schedule, the version of its file whose rehearsed calls are complete.
     complete: HashMap<String, String>,
-    /// By schedule, before when a failed attempt is not repeated (monotonic).
+    /// For each schedule, until when a failed attempt is not repeated (monotonic).
     failed: HashMap<String, Duration>,
 }
 
@@ -34,7 +34,7 @@ pub async fn keep(daemon: Arc<Daemon>) {
     let mut attempts = Attempts::default();
     loop {
         daemon.complete_rehearsals(&mut attempts).await;
-        daemon.app.around.clock.sleep(INTERVAL).await;
+        daemon.app.env.clock.sleep(CHECK_INTERVAL).await;
     }
 }
 
@@ -42,7 +42,7 @@ impl Daemon {
     async fn complete_rehearsals(&self, attempts: &mut Attempts) {
         let folder = self.app.folder();
         let is_live = |schedule: &&Arc<Schedule>| schedule.mode == ScheduleMode::Live;
-        // after another rehearsal the file may be the same as before it
+        // a schedule that is in shadow mode again is forgotten: when it leaves it, its file may be the same as now
         attempts.complete.retain(|name, version| {
             folder.schedules.get(name).filter(is_live).is_some_and(|schedule| schedule.text_hash == *version)
         });
@@ -57,7 +57,7 @@ impl Daemon {
             return;
         };
         for schedule in due {
-            let (name, at) = (&schedule.name, self.app.around.clock.monotonic());
+            let (name, at) = (&schedule.name, self.app.env.clock.monotonic());
             let is_complete = match to_come.get(name) {
                 None => true,
                 // what is paused or stopped is completed when it goes on
@@ -67,7 +67,7 @@ impl Daemon {
             };
             match is_complete {
                 true => drop(attempts.complete.insert(name.clone(), schedule.text_hash.clone())),
-                false => drop(attempts.failed.insert(name.clone(), at + PAUSE)),
+                false => drop(attempts.failed.insert(name.clone(), at + PAUSE_AFTER_FAILURE)),
             }
         }
     }
@@ -79,10 +79,10 @@ impl Daemon {
             schedule = name,
             "{name} is live now and makes {count} rehearsed calls whose time is still to come"
         );
-        let nominal_at = nominal_now(self.app.around.clock.as_ref());
+        let nominal_at = nominal_now(self.app.env.clock.as_ref());
         let (kind, actor, rehearsed) = (RunKind::Trigger, ACTOR.to_owned(), Rehearsed::AreCompleted);
         let ask = RunAsk { kind, nominal_at, actor, only: None, rehearsed };
-        let outcome = match begin_run(schedule, ask, &self.app.around).await {
+        let outcome = match begin_run(schedule, ask, &self.app.env).await {
             Ok(begun) => begun.evaluated().await,
             Err(not_begun) => not_begun,
         };

@@ -9,9 +9,9 @@ use crate::ledger::{Outbox, Pruned};
 use crate::verbs::{VerbError, audit};
 
 /// How often reminders of schedules that aren't loaded expire, and the status line is updated.
-const ROUND: Duration = Duration::from_secs(60);
+const CHECK_INTERVAL: Duration = Duration::from_secs(60);
 
-/// Retention is applied every hour.
+/// The number of rounds between two removals of what is too old: an hour.
 const ROUNDS_TO_PRUNE: u32 = 60;
 
 /// Runs until it is dropped.
@@ -24,7 +24,7 @@ pub async fn keep(daemon: Arc<Daemon>) {
         }
         systemd::status(&daemon.status_line());
         rounds = rounds.wrapping_add(1);
-        daemon.app.around.clock.sleep(ROUND).await;
+        daemon.app.env.clock.sleep(CHECK_INTERVAL).await;
     }
 }
 

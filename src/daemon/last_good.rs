@@ -8,11 +8,12 @@ use crate::ledger::{LedgerResult, Log, Runs};
 use crate::schedule::load::{self, Folder};
 use crate::verbs::refusal;
 
-/// By schedule, the problem of its refused file as it was last reported.
+/// For each schedule, the problem of its refused file as it was last reported.
 pub type ReportedRefusals = BTreeMap<String, String>;
 
 impl Daemon {
-    /// For each file that has errors at the start, takes the version that the ledger kept when it was loaded last.
+    /// Recalls, for each file that has errors when the service starts, the version that the ledger kept when the file was last
+    /// loaded.
     ///
     /// # Errors
     /// When the ledger can't be read.
@@ -22,7 +23,7 @@ impl Daemon {
             let Some(known) = self.ledger.schedules(Some(&name)).await?.pop() else { continue };
             let Some(text) = self.ledger.schedule_text(&known.text_hash).await? else { continue };
             let path = self.app.settings.schedules.join(format!("{name}.toml"));
-            match load::one(&path, &text, &self.app.around.zones).schedule {
+            match load::one(&path, &text, &self.app.env.zones).schedule {
                 Some(former) => drop(folder.schedules.insert(name, former)),
                 None => {
                     tracing::error!(schedule = name, "its last good version is not valid for this version of tickler");

@@ -15,7 +15,7 @@ use crate::row::unseen;
 use crate::zones::Zone;
 
 /// Fields that the sentence says already, or that nobody at a terminal needs.
-const UNTOLD: [&str; 5] = ["nominal_at", "kind", "planned", "run", "signal"];
+const OMITTED_FIELDS: [&str; 5] = ["nominal_at", "kind", "planned", "run", "signal"];
 
 /// Where a sentence goes on in its next line.
 const INDENT: usize = 4;
@@ -48,7 +48,7 @@ impl LogInWords {
     }
 }
 
-/// To the second: `Tue 24 Nov 09:00:05`.
+/// The time with seconds: `Tue 24 Nov 09:00:05`.
 fn shown(at: Timestamp, zone: &Zone) -> String {
     zone.wall(at).strftime("%a %e %b %H:%M:%S").to_string()
 }
@@ -98,7 +98,7 @@ impl Sentence {
         match field.name() {
             "message" => value.clone_into(&mut self.message),
             "schedule" => self.schedule = Some(value.to_owned()),
-            name if UNTOLD.contains(&name) => {}
+            name if OMITTED_FIELDS.contains(&name) => {}
             name => self.further.push(format!("{} {value}", name.replace('_', " "))),
         }
     }

@@ -159,7 +159,7 @@ impl LogRecord {
     }
 }
 
-/// journald allows upper-case letters, digits and underscores.
+/// The name of a field as journald allows it: upper-case letters, digits and underscores.
 fn field_name(name: &str) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
     format!("TICKLER_{}", name.chars().map(plain).collect::<String>())

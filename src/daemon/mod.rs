@@ -52,10 +52,10 @@ use runs::{ACTOR, Daemon};
 use signals::{SignalRequest, Signals};
 use startup::Opened;
 
-/// At shutdown, the maximum time for runs that are being evaluated; the next start continues the others.
+/// The maximum time at shutdown for runs that are being evaluated; the next start continues the others.
 const RUNS_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// At shutdown, the maximum time for requests at the control socket, after all calls in flight have ended.
+/// The maximum time at shutdown for requests at the control socket, after all calls in flight have ended.
 const REQUESTS_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The pause before the sender restarts after a failure of the ledger.
@@ -91,7 +91,7 @@ async fn serve(opened: Opened, signals: &mut Signals) -> Exit {
     let (stop, stopped) = channel::channel(false);
     let mut sending = JoinSet::new();
     if let Some(sender) = daemon.app.sender.clone() {
-        let clock = Arc::clone(&daemon.app.around.clock);
+        let clock = Arc::clone(&daemon.app.env.clock);
         sending.spawn(async move {
             while !*stopped.borrow() {
                 // returns early only when the ledger fails
@@ -112,7 +112,7 @@ async fn serve(opened: Opened, signals: &mut Signals) -> Exit {
     background.spawn(reporters.run());
     background.spawn({
         let daemon = Arc::clone(&daemon);
-        let clock = Arc::clone(&daemon.app.around.clock);
+        let clock = Arc::clone(&daemon.app.env.clock);
         async move {
             socket
                 .serve(clock, max_connections, move |caller, request| answer(Arc::clone(&daemon), caller, request))
@@ -120,14 +120,14 @@ async fn serve(opened: Opened, signals: &mut Signals) -> Exit {
         }
     });
     if let Some(server) = web {
-        background.spawn(server.serve(Arc::clone(&daemon.app.around.clock), max_connections));
+        background.spawn(server.serve(Arc::clone(&daemon.app.env.clock), max_connections));
     }
     if let Some(server) = inbound {
-        background.spawn(server.serve(Arc::clone(&daemon.app.around.clock), max_connections));
+        background.spawn(server.serve(Arc::clone(&daemon.app.env.clock), max_connections));
     }
     background.spawn({
         let daemon = Arc::clone(&daemon);
-        async move { systemd::feed_watchdog(&daemon.vitals, daemon.app.around.clock.as_ref()).await }
+        async move { systemd::feed_watchdog(&daemon.vitals, daemon.app.env.clock.as_ref()).await }
     });
     note(&daemon, Event::ServiceStarted).await;
     tracing::info!("the service is up: {}", daemon.status_line());
@@ -188,7 +188,7 @@ async fn shut_down(daemon: &Daemon, stop: &channel::Sender<bool>, underway: Unde
         sender.begin_stop();
     }
     stop.send_replace(true);
-    let clock = &daemon.app.around.clock;
+    let clock = &daemon.app.env.clock;
     tokio::select! {
         () = daemon.quiet() => {}
         () = clock.sleep(RUNS_TIMEOUT) => tracing::warn!(runs = daemon.under_way(), "runs are left to the next start"),

@@ -1,4 +1,5 @@
-//! shell: calls of which no report came: once their time is over they are `unreported`; and schedules that hear nothing at all.
+//! shell: records calls as `unreported` when no report of them came in time, and finds schedules of whose calls nothing is heard
+//! at all.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,9 +14,10 @@ use crate::schedule::Schedule;
 use crate::verbs::outcome::signs;
 
 /// How often calls are looked through.
-const ROUND: Duration = Duration::from_secs(30);
+const CHECK_INTERVAL: Duration = Duration::from_secs(30);
 
-/// At the first round, calls whose time was over at most so long ago are counted as unreported: the service may have been down.
+/// How far back the first round looks: calls whose time was over by then are counted as unreported, since the service may have
+/// been down.
 const LOOK_BACK: SignedDuration = SignedDuration::from_hours(48);
 
 /// Runs until it is dropped.
@@ -28,7 +30,7 @@ pub async fn keep(daemon: Arc<Daemon>) {
             daemon.pass_unreported(schedule, &mut done).await;
         }
         daemon.note_silences().await;
-        daemon.app.around.clock.sleep(ROUND).await;
+        daemon.app.env.clock.sleep(CHECK_INTERVAL).await;
     }
 }
 

@@ -1,4 +1,4 @@
-//! shell: asks accounts for the records of calls of which nothing came: a report that is not set up, or that was lost.
+//! shell: asks accounts for the records of calls that nobody reported: the report was never set up, or was lost.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::verbs::outcome::records::RecordsOf;
 use crate::verbs::outcome::terms;
 
 /// How often it is checked whether a poll is due.
-const ROUND: Duration = Duration::from_secs(5);
+const CHECK_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Maximum pages of one poll; each takes a slot of the account's rate.
 const MAX_PAGES: usize = 20;
@@ -38,7 +38,7 @@ const POLL_ALONE: &str = "poll (nothing is posted)";
 struct PollState {
     /// The pause that goes on.
     pause: Option<Duration>,
-    /// Not before this (monotonic).
+    /// The earliest time of the next poll (monotonic).
     next_at: Duration,
 }
 
@@ -50,7 +50,7 @@ pub async fn keep(daemon: Arc<Daemon>) {
         for schedule in folder.schedules.values() {
             daemon.poll_if_due(schedule, &mut states).await;
         }
-        daemon.app.around.clock.sleep(ROUND).await;
+        daemon.app.env.clock.sleep(CHECK_INTERVAL).await;
     }
 }
 
@@ -59,7 +59,7 @@ impl Daemon {
         let Some((agent, poll)) = schedule.outcome.as_ref().and_then(|_| terms::poll_of(&self.app, schedule)) else {
             return;
         };
-        let clock = &self.app.around.clock;
+        let clock = &self.app.env.clock;
         if states.get(&schedule.name).is_some_and(|state| state.next_at > clock.monotonic()) {
             return;
         }
@@ -104,12 +104,12 @@ impl Daemon {
         uncertain.iter().any(|row| poll.asks_for(row.updated_at, now))
     }
 
-    /// Asks for the latest records; answers how many said something new.
+    /// Asks for the latest records; returns how many said something new.
     async fn poll_account(&self, schedule: &Arc<Schedule>, agent: &str) -> Result<usize, String> {
         let (app, account) = (&self.app, schedule.target.account());
         let settings = app.settings.accounts.get(account);
         let api = AccountApi::open(account, settings, &app.settings.secrets).map_err(|error| error.message)?;
-        if app.around.clock.is_shifted() && !api.is_loopback() {
+        if app.env.clock.is_shifted() && !api.is_loopback() {
             return Err("with a time given by --now no other host is asked".to_owned());
         }
         let Some(spec) = &schedule.outcome else { return Ok(0) };
@@ -119,8 +119,7 @@ impl Daemon {
             if !self.has_room_for_poll(schedule).await? {
                 break;
             }
-            let records =
-                api.records(&app.around.http, agent, (page, PAGE_SIZE)).await.map_err(|error| error.message)?;
+            let records = api.records(&app.env.http, agent, (page, PAGE_SIZE)).await.map_err(|error| error.message)?;
             for record in &records {
                 let now = self.now();
                 let record = records_of.record(CallFacts::of(record, &spec.places, now), now);
@@ -148,7 +147,7 @@ impl Daemon {
             self.ledger.take_slot(account, rate, self.now()).await.map_err(|error| error.to_string())?
         {
             let wait = Duration::try_from(self.now().duration_until(next)).unwrap_or_default();
-            app.around.clock.sleep(wait).await;
+            app.env.clock.sleep(wait).await;
         }
         Ok(true)
     }

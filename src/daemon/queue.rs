@@ -35,7 +35,7 @@ pub struct RunQueue {
     suspended: BTreeSet<String>,
 }
 
-/// One schedule.
+/// One schedule of the queue.
 #[derive(Debug)]
 struct QueueEntry {
     schedule: Arc<Schedule>,

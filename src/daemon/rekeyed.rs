@@ -33,7 +33,7 @@ impl Daemon {
 
     /// How many were called, or may have been, or would have been in shadow mode, about appointments that lie ahead.
     async fn called_ahead(&self, schedule: &Schedule) -> LedgerResult<usize> {
-        let target = self.app.around.target_address(schedule);
+        let target = self.app.env.target_address(schedule);
         let ask = KnowledgeAsk::about_all_ahead(schedule, target, self.now());
         let known = self.ledger.knowledge(ask).await?;
         Ok(known.reminders.values().filter(|known| was_called(known)).count())

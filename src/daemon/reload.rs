@@ -40,7 +40,7 @@ impl Daemon {
         report
     }
 
-    /// As [`Daemon::reload`], for somebody who asks: waits for files that are being written at this moment.
+    /// Like [`Daemon::reload`], for somebody who asks for it: waits for files that are being written at this moment.
     pub async fn reload_now(&self, actor: &str) -> ReloadReport {
         let unsettled = super::watch::wait_until_settled(&self.app.settings.schedules).await;
         self.reload(actor, unsettled).await
@@ -64,7 +64,7 @@ impl Daemon {
 
     async fn read_folder(&self) -> Result<Folder, String> {
         let path = self.app.settings.schedules.clone();
-        let zones = self.app.around.zones.clone();
+        let zones = self.app.env.zones.clone();
         let shown = path.display().to_string();
         let read = tokio::task::spawn_blocking(move || load::folder(&path, &zones)).await;
         match read {

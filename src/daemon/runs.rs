@@ -59,8 +59,8 @@ impl Daemon {
     /// When the app has no ledger: a service is never opened without one.
     #[must_use]
     pub fn new(app: Arc<App>, notifier: Notifier) -> Arc<Self> {
-        let ledger = app.around.ledger.clone().expect("the service opens its ledger before anything else");
-        let clock = Arc::clone(&app.around.clock);
+        let ledger = app.env.ledger.clone().expect("the service opens its ledger before anything else");
+        let clock = Arc::clone(&app.env.clock);
         Arc::new(Self {
             vitals: Arc::new(Vitals::new(Arc::clone(&clock), Arc::clone(&ledger))),
             ledger,
@@ -82,7 +82,7 @@ impl Daemon {
     }
 
     pub(super) fn now(&self) -> Timestamp {
-        self.app.around.clock.now()
+        self.app.env.clock.now()
     }
 
     pub(super) fn queue(&self) -> MutexGuard<'_, RunQueue> {
@@ -126,7 +126,7 @@ impl Daemon {
     }
 
     async fn observe_tick(&self) -> Tick {
-        let clock = &self.app.around.clock;
+        let clock = &self.app.env.clock;
         let (now, monotonic) = (clock.now(), clock.monotonic());
         let (gap, ticking_since) = {
             let mut ticks = self.ticks.lock().expect("no holder of this lock can panic");
@@ -158,7 +158,7 @@ impl Daemon {
 
     /// Whether the system clock can be right. While it can't, nothing is planned or sent.
     fn is_clock_plausible(&self) -> bool {
-        let is_unset = !clock_is_set(self.app.around.clock.as_ref());
+        let is_unset = !clock_is_set(self.app.env.clock.as_ref());
         if self.is_clock_unset.swap(is_unset, Ordering::Relaxed) != is_unset {
             if is_unset {
                 tracing::error!("the system clock isn't set: nobody is called until it is; check the time service");
@@ -252,7 +252,7 @@ impl Daemon {
         }
         let (actor, only, rehearsed) = (ACTOR.to_owned(), None, Rehearsed::CountAsMade);
         let ask = RunAsk { kind: start.kind, nominal_at: start.nominal, actor, only, rehearsed };
-        let begun = match begin_run(schedule, ask, &self.app.around).await {
+        let begun = match begin_run(schedule, ask, &self.app.env).await {
             Ok(begun) => begun,
             Err(not_begun) => return Some(not_begun),
         };
@@ -438,7 +438,7 @@ impl Drop for Beginning {
     }
 }
 
-/// Which schedules may run.
+/// Decides which schedules may run.
 pub(super) struct Permits {
     holds: Holds,
     now: Timestamp,

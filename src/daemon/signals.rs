@@ -42,7 +42,7 @@ impl Signals {
         }
     }
 
-    /// During the shutdown: a second stop ends the process at once. For the ledger this is a crash.
+    /// Ends the process at once when a second signal to stop comes during the shutdown. For the ledger this is a crash.
     pub async fn end_at_second(&mut self) {
         loop {
             match self.next().await {

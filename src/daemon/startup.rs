@@ -14,13 +14,13 @@ use crate::notify::{self, Outside, Reporters};
 use crate::schedule::load::{self, Folder};
 use crate::settings::Settings;
 use crate::verbs::trigger::only_loopback;
-use crate::verbs::{App, VerbError, VerbResult, outbound, sender_of, surroundings};
+use crate::verbs::{App, VerbError, VerbResult, env_of, outbound, sender_of};
 use crate::web::{self, WebError, WebParts, WebServer};
 use crate::zones::Zones;
 
 /// An opened service.
 pub struct Opened {
-    /// With its schedules loaded.
+    /// The service with its schedules loaded.
     pub daemon: Arc<Daemon>,
     /// Bound.
     pub socket: ControlSocket,
@@ -28,7 +28,7 @@ pub struct Opened {
     pub web: Option<WebServer>,
     /// Bound, unless switched off.
     pub inbound: Option<InboundServer>,
-    /// Not yet running.
+    /// The reporters, not yet running.
     pub reporters: Reporters,
     /// The folder as it was just before it was read.
     pub stillness: Stillness,
@@ -49,8 +49,8 @@ pub async fn open(settings: Settings, clock: SharedClock) -> VerbResult<Opened> 
     }
     let stillness = Stillness::of(stamps(&settings.schedules));
     let app = Arc::new(app(settings, clock, zones, Arc::clone(&ledger))?);
-    let around = &app.around;
-    let outside = Outside { clock: Arc::clone(&around.clock), http: around.http.clone(), ledger };
+    let env = &app.env;
+    let outside = Outside { clock: Arc::clone(&env.clock), http: env.http.clone(), ledger };
     let (notifier, reporters) = notify::open(&app.settings, outside).map_err(VerbError::Configuration)?;
     let daemon = Daemon::new(Arc::clone(&app), notifier);
     let web = web_server(&daemon).await?;
@@ -62,9 +62,9 @@ pub async fn open(settings: Settings, clock: SharedClock) -> VerbResult<Opened> 
 
 fn app(settings: Settings, clock: SharedClock, zones: Zones, ledger: Arc<Ledger>) -> VerbResult<App> {
     let http = Http::through(Arc::clone(&clock), outbound(&settings)?).map_err(VerbError::Failed)?;
-    let around = surroundings(&settings, clock, zones, http, Some(ledger));
-    let sender = sender_of(&settings, &around, ACTOR);
-    Ok(App::of_service(settings, around, Folder::default(), sender))
+    let env = env_of(&settings, clock, zones, http, Some(ledger));
+    let sender = sender_of(&settings, &env, ACTOR);
+    Ok(App::of_service(settings, env, Folder::default(), sender))
 }
 
 async fn web_server(daemon: &Daemon) -> VerbResult<Option<WebServer>> {
@@ -122,7 +122,7 @@ fn no_folder(settings: &Settings, error: &std::io::Error) -> VerbError {
 async fn begin(daemon: &Arc<Daemon>) -> VerbResult<()> {
     let settings = &daemon.app.settings;
     let mut folder =
-        load::folder(&settings.schedules, &daemon.app.around.zones).map_err(|error| no_folder(settings, &error))?;
+        load::folder(&settings.schedules, &daemon.app.env.zones).map_err(|error| no_folder(settings, &error))?;
     daemon.recall_last_good(&mut folder).await?;
     refuse_real_hosts(daemon, &folder)?;
     warn_of_nowhere_to_post(settings, &folder);
@@ -137,7 +137,7 @@ async fn begin(daemon: &Arc<Daemon>) -> VerbResult<()> {
     Ok(())
 }
 
-/// Without an address nothing can be posted, which nobody else would notice.
+/// Warns of schedules that wait for posted requests while no address listens for them: nobody else would notice.
 fn warn_of_nowhere_to_post(settings: &Settings, folder: &Folder) {
     if settings.inbound_listen.is_some() {
         return;
@@ -153,7 +153,7 @@ fn warn_of_nowhere_to_post(settings: &Settings, folder: &Folder) {
 /// A clock given by `--now` must not phone anybody: asked before anything is written by that clock. What is dropped into
 /// the folder later is refused by the sender.
 fn refuse_real_hosts(daemon: &Daemon, folder: &Folder) -> VerbResult<()> {
-    if !daemon.app.around.clock.is_shifted() {
+    if !daemon.app.env.clock.is_shifted() {
         return Ok(());
     }
     for schedule in folder.schedules.values() {

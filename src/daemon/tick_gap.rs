@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-/// Up to this difference between the wall clock and monotonic time, NTP has slewed the clock; more is a step.
+/// The greatest difference between the wall clock and monotonic time that NTP makes by slewing the clock; more is a step.
 const MAX_SLEW: SignedDuration = SignedDuration::from_secs(2);
 
 /// Ticks come every second. After a longer gap, the service did not observe what came due in it.

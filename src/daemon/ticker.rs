@@ -10,13 +10,14 @@ use super::runs::Daemon;
 use super::systemd;
 use crate::clock::SharedClock;
 
-/// tokio-cron-scheduler drops ticks silently when its channels are full; with one job they never fill.
+/// The size of the scheduler's channels. tokio-cron-scheduler drops ticks silently when they are full; with one job they never
+/// fill.
 const CHANNEL_SIZE: usize = 4_096;
 
 /// Every second.
 const EVERY_SECOND: &str = "* * * * * *";
 
-/// Without a tick for this time, the timer replaces the scheduler, which stops when the clock is set back.
+/// When no tick came for this time, the timer replaces the scheduler, which stops when the clock is set back.
 const TICK_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// When the scheduler ticked last (monotonic).
@@ -37,7 +38,7 @@ impl LastTick {
 
 /// Ticks until it is dropped: by the scheduler, and by a plain timer after the scheduler has stopped once.
 pub async fn run(daemon: Arc<Daemon>) {
-    let clock = Arc::clone(&daemon.app.around.clock);
+    let clock = Arc::clone(&daemon.app.env.clock);
     let last = Arc::new(LastTick { clock: Arc::clone(&clock), at_ms: AtomicU64::new(0) });
     last.mark();
     match begin(&daemon, &last).await {

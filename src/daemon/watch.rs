@@ -13,13 +13,13 @@ use super::runs::{ACTOR, Daemon};
 use crate::clock::{Clock as _, SystemClock};
 
 /// A file is read once it has been unchanged for this long (debouncing).
-const SETTLED: Duration = Duration::from_millis(250);
+const SETTLED_AFTER: Duration = Duration::from_millis(250);
 
 /// Maximum wait for all files to settle; then the settled ones are loaded.
 const MAX_WAIT: Duration = Duration::from_secs(2);
 
 /// How often files that may still be written are checked.
-const CHECK: Duration = Duration::from_millis(50);
+const CHECK_INTERVAL: Duration = Duration::from_millis(50);
 
 /// How often the folder is checked where it cannot be watched (no inotify watches left, a network file system).
 const WITHOUT_WATCH: Duration = Duration::from_secs(5);
@@ -42,11 +42,11 @@ impl FileStamp {
             return false;
         };
         let age = modified.duration_until(now);
-        !age.is_negative() && age.unsigned_abs() < SETTLED
+        !age.is_negative() && age.unsigned_abs() < SETTLED_AFTER
     }
 }
 
-/// Which files have settled.
+/// The files of the folder as they were last seen: with them a check finds those that have settled.
 #[derive(Debug, Default)]
 pub struct Stillness {
     seen: BTreeMap<String, (Option<FileStamp>, Duration)>,
@@ -78,7 +78,8 @@ impl Stillness {
     /// The names whose files changed, came or went less than 250 ms ago (monotonic).
     #[must_use]
     pub fn unsettled(&self, monotonic: Duration) -> BTreeSet<String> {
-        let is_unsettled = |since: &Duration| *since > Duration::ZERO && monotonic.saturating_sub(*since) < SETTLED;
+        let is_unsettled =
+            |since: &Duration| *since > Duration::ZERO && monotonic.saturating_sub(*since) < SETTLED_AFTER;
         self.seen.iter().filter(|(_, (_, since))| is_unsettled(since)).map(|(name, _)| name.clone()).collect()
     }
 }
@@ -102,7 +103,7 @@ pub fn stamps(folder: &Path) -> BTreeMap<String, FileStamp> {
 /// Follows the folder until it is dropped.
 pub async fn follow(daemon: Arc<Daemon>, stillness: Stillness) {
     let folder = daemon.app.settings.schedules.clone();
-    let clock = Arc::clone(&daemon.app.around.clock);
+    let clock = Arc::clone(&daemon.app.env.clock);
     let nudge = Arc::new(Notify::new());
     let watcher = watch(&folder, Arc::clone(&nudge));
     if let Err(error) = &watcher {
@@ -113,7 +114,7 @@ pub async fn follow(daemon: Arc<Daemon>, stillness: Stillness) {
     loop {
         // the watch did not report changes between the first read and its own start
         while settling.check(&daemon).await == Rest::No {
-            clock.sleep(CHECK).await;
+            clock.sleep(CHECK_INTERVAL).await;
         }
         tokio::select! {
             () = nudge.notified() => {}
@@ -140,7 +141,7 @@ pub enum Rest {
 }
 
 impl Settling {
-    /// Nothing is unread.
+    /// The state when every file has been read.
     #[must_use]
     pub const fn of(stillness: Stillness) -> Self {
         Self { stillness, unread_since: None }
@@ -149,7 +150,7 @@ impl Settling {
     /// Checks the folder once: it is read when all that changed has settled; where some files keep changing, the others
     /// are read every two seconds.
     pub async fn check(&mut self, daemon: &Daemon) -> Rest {
-        let clock = &daemon.app.around.clock;
+        let clock = &daemon.app.env.clock;
         let stamps = stamps_aside(daemon.app.settings.schedules.clone()).await;
         let now = clock.monotonic();
         if self.stillness.observe(&stamps, now) {
@@ -166,7 +167,7 @@ impl Settling {
     }
 }
 
-/// Before a reload on request: waits for files that are being written at this moment, and returns those that did not settle.
+/// Waits, before a reload on request, for files that are being written at this moment, and returns those that did not settle.
 /// Compares modification times with the machine's clock.
 pub async fn wait_until_settled(folder: &Path) -> BTreeSet<String> {
     let clock = SystemClock::new();
@@ -178,7 +179,7 @@ pub async fn wait_until_settled(folder: &Path) -> BTreeSet<String> {
         if unsettled.is_empty() || clock.monotonic() >= MAX_WAIT {
             return unsettled;
         }
-        clock.sleep(CHECK).await;
+        clock.sleep(CHECK_INTERVAL).await;
     }
 }
 

@@ -1,4 +1,5 @@
-//! shell: writes outcomes to where the appointments come from: what is due, after a fresh read, one schedule beside another.
+//! shell: sends outcomes to the systems from which the appointments come, when they are due: after a fresh read of the source,
+//! each schedule independently of the others.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::AssertUnwindSafe;
@@ -17,7 +18,7 @@ use crate::reminder::{ReminderId, RunId, WriteBackState};
 use crate::schedule::{Schedule, ScheduleMode, WriteBackSpec};
 
 /// How often it is checked whether an outcome is to be written.
-const ROUND: Duration = Duration::from_secs(1);
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Outcomes of all schedules that are taken in one round.
 const MAX_ROWS: u32 = 1_000;
@@ -41,17 +42,17 @@ struct Rounds {
     /// A task answers its schedule, and how long its read took.
     tasks: JoinSet<(String, Duration)>,
     under_way: BTreeSet<String>,
-    /// Not before this (monotonic).
+    /// The earliest time of each schedule's next round (monotonic).
     next_at: BTreeMap<String, Duration>,
 }
 
 /// Runs until it is dropped.
 pub async fn keep(daemon: Arc<Daemon>) {
-    let clock = Arc::clone(&daemon.app.around.clock);
+    let clock = Arc::clone(&daemon.app.env.clock);
     let mut rounds = Rounds::default();
     loop {
         daemon.begin_rounds(&mut rounds).await;
-        clock.sleep(ROUND).await;
+        clock.sleep(CHECK_INTERVAL).await;
         while let Some(Ok((schedule, read))) = rounds.tasks.try_join_next() {
             rounds.under_way.remove(&schedule);
             let pause = (read * READ_SHARE).min(MAX_PAUSE);
@@ -69,7 +70,7 @@ impl Daemon {
         for row in due {
             of_schedules.entry(row.schedule.clone()).or_default().push(row);
         }
-        let now = self.app.around.clock.monotonic();
+        let now = self.app.env.clock.monotonic();
         for (schedule, rows) in of_schedules {
             let is_too_early = rounds.next_at.get(&schedule).is_some_and(|at| *at > now);
             if is_too_early || !rounds.under_way.insert(schedule.clone()) {
@@ -84,7 +85,7 @@ impl Daemon {
         }
     }
 
-    /// Writes these outcomes of one schedule; answers how long its source was read.
+    /// Writes these outcomes of one schedule; returns how long its source was read.
     async fn round(&self, name: &str, rows: Vec<WriteBackRow>) -> Duration {
         let Some(schedule) = self.schedule(name) else {
             self.put_off(&rows, "not_loaded", "its schedule is not loaded").await;
@@ -115,7 +116,7 @@ impl Daemon {
         Ok(found.into_iter().map(|row| (row.id, row)).collect())
     }
 
-    /// One read for the calls of each run.
+    /// Writes the outcomes; reads the source once for the calls of each run.
     async fn write(
         &self,
         schedule: &Arc<Schedule>,
@@ -127,7 +128,7 @@ impl Daemon {
             let Some(reminder) = reminders.get(&row.reminder_id) else { continue };
             of_runs.entry(reminder.run_id).or_default().push((row, reminder));
         }
-        let (env, mut read) = (&self.app.around, Duration::ZERO);
+        let (env, mut read) = (&self.app.env, Duration::ZERO);
         for (run, rows) in of_runs {
             let begun = env.clock.monotonic();
             let wanted = rows.iter().map(|(row, _)| (row.appointment_id.clone(), row.starts_at)).collect();
@@ -167,7 +168,7 @@ impl Daemon {
         let attempted = match shown {
             Some(ShownNow::Here(shown)) => {
                 let request = WriteBackRequest { schedule, spec, row, reminder, shown };
-                write_back(&request, &self.app.around).await
+                write_back(&request, &self.app.env).await
             }
             Some(ShownNow::Cancelled) => Attempted::dropped("cancelled"),
             Some(ShownNow::Moved) => Attempted::dropped("moved"),

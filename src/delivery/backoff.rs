@@ -16,7 +16,7 @@ const FIRST_EMPTY_PAUSE: Duration = Duration::from_millis(50);
 /// Maximum pause after empty polls: reminders that become due meanwhile must not wait long.
 const MAX_EMPTY_PAUSE: Duration = Duration::from_secs(5);
 
-/// After this many such polls in a row, what is left is taken for blocked.
+/// The number of such polls in a row after which what is left is taken for blocked.
 const POLLS_UNTIL_BLOCKED: u32 = 3;
 
 /// Counts polls in a row that led to nothing.

@@ -65,7 +65,7 @@ impl Batch {
 }
 
 impl Batches {
-    /// A request of that schedule begins.
+    /// A request of this schedule begins.
     pub(super) fn begin(&mut self, schedule: &str) {
         if !self.by_schedule.contains_key(schedule) {
             self.by_schedule.insert(schedule.to_owned(), Batch::default());
@@ -73,7 +73,7 @@ impl Batches {
         }
     }
 
-    /// A request of that schedule is settled; `sender` knows who accepts its requests.
+    /// A request of this schedule is settled; `sender` knows who accepts its requests.
     pub(super) fn settled(&mut self, schedule: &str, settlement: &Settlement, sender: &Sender) {
         let Some(batch) = self.by_schedule.get_mut(schedule) else { return };
         let is_first = batch.is_empty();

@@ -33,8 +33,8 @@ pub(super) struct Brake {
 impl Brake {
     pub(super) fn new(parts: &SenderParts) -> Arc<Self> {
         Arc::new(Self {
-            clock: Arc::clone(&parts.around.clock),
-            zones: parts.around.zones.clone(),
+            clock: Arc::clone(&parts.env.clock),
+            zones: parts.env.zones.clone(),
             stop_file: parts.stop_file.clone(),
             pauses: AtomicU64::new(0),
             free_at: AtomicU64::new(0),

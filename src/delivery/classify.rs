@@ -35,7 +35,7 @@ pub struct Attempt<'a> {
 /// How an attempt is settled, and what the next contact step does.
 #[derive(Debug)]
 pub struct Judgement {
-    /// For the ledger.
+    /// What the ledger records.
     pub settlement: Settlement,
     /// Whether the next contact step searches for the contact: it exists there, and its id is unknown.
     pub search_next: bool,
@@ -116,7 +116,7 @@ impl Attempt<'_> {
         SettleTo::Again { next_at: retry::after(self.now, pause), counts: true, resend }
     }
 
-    /// Nothing was sent: the attempt does not count.
+    /// The judgement that nothing was sent: the attempt does not count.
     fn not_sent(&self, class: &str, detail: &str) -> Judgement {
         self.ends_because(self.again(self.pause()), class, format!("not sent: {detail}"))
     }
@@ -209,7 +209,7 @@ impl Attempt<'_> {
         judgement
     }
 
-    /// Which host accepted it, unless it was Thoughtly, and the note about its response.
+    /// The name of the host that accepted the request, unless it was Thoughtly, and the note about its response.
     fn acceptance(&self, facts: &Facts) -> Option<String> {
         let by = self.accepted_by.map(|host| format!("accepted by {host}"));
         let note = facts.note.map(|note| format!("its answer is noted: {}", note_text(note)));
@@ -232,14 +232,14 @@ impl Attempt<'_> {
         Judgement { search_next: true, ..judgement }
     }
 
-    /// 401: no call was placed. The pause matters where schedules of one account have different credentials: an accepted
-    /// request ends the account's pause, and without one the refused request would be retried at once each time.
+    /// The judgement of a 401: no call was placed. The pause matters where schedules of one account have different credentials:
+    /// an accepted request ends the account's pause, and without one the refused request would be retried at once each time.
     fn unauthorized(&self, class: String) -> Judgement {
         self.ends_because(self.again(self.pause()), class, "the credentials were refused; no call was placed")
             .with(Effect::PauseAccount { credentials: self.credentials.to_owned() })
     }
 
-    /// 429: nobody was called, and the whole account pauses.
+    /// The judgement of a 429: nobody was called, and the whole account pauses.
     fn throttled(&self, answer: &HttpResponse, class: String) -> Judgement {
         let pause = self.requested_pause(answer);
         let until = retry::after(self.now, pause);
@@ -247,7 +247,7 @@ impl Attempt<'_> {
             .with(Effect::PauseAccountUntil(until))
     }
 
-    /// 503: refused, and counted.
+    /// The judgement of a 503: refused, and counted as an attempt.
     fn refused(&self, answer: &HttpResponse, class: String) -> Judgement {
         let to = self.counted(self.requested_pause(answer), false);
         let last = if to == SettleTo::Dropped { "; all attempts are used up" } else { "" };

@@ -274,8 +274,8 @@ impl<'a> Dispatcher<'a> {
         }
     }
 
-    /// For a scope of one appointment: whether none of its reminders is due before the deadline. The next poll may be due to
-    /// the schedule's other reminders.
+    /// Whether, in a scope of one appointment, none of its reminders is due before the deadline. The next poll may be due to the
+    /// schedule's other reminders.
     async fn is_appointment_settled(&self, scope: &DeliveryScope, deadline: Timestamp) -> LedgerResult<bool> {
         let Some(only) = &scope.only else { return Ok(false) };
         let ask = ReminderAsk {

@@ -75,7 +75,7 @@ impl FreshReads {
 
     /// Starts those of `wanted` that may start now; returns when the next of the others may.
     pub(super) fn start(&mut self, sender: &Sender, lanes: &Lanes, wanted: Vec<ReadFor>) -> Wakeup {
-        let now = sender.parts.around.clock.monotonic();
+        let now = sender.parts.env.clock.monotonic();
         let mut next = Wakeup::Nothing;
         for read_for in wanted {
             let Some(lane) = lanes.get(&read_for.0) else { continue };
@@ -87,9 +87,9 @@ impl FreshReads {
                 next = sooner(next, wait);
                 continue;
             }
-            let (schedule, around, run) = (Arc::clone(&lane.schedule), sender.parts.around.clone(), read_for.1);
+            let (schedule, env, run) = (Arc::clone(&lane.schedule), sender.parts.env.clone(), read_for.1);
             self.under_way.spawn(read_for, async move {
-                match AssertUnwindSafe(evaluation::fresh_read(&schedule, run, &around)).catch_unwind().await {
+                match AssertUnwindSafe(evaluation::fresh_read(&schedule, run, &env)).catch_unwind().await {
                     Ok(Ok(())) => None,
                     Ok(Err(failure)) => Some(failure.to_string()),
                     Err(_panic) => Some("internal error: the read ended by a panic".to_owned()),
@@ -114,7 +114,7 @@ impl FreshReads {
 
     fn note(&mut self, sender: &Sender, finished: FinishedRead) {
         let FinishedRead { read_for, failure } = finished;
-        let now = sender.parts.around.clock.monotonic();
+        let now = sender.parts.env.clock.monotonic();
         let mut failed = sender.failed_reads.lock().expect(super::UNPOISONED);
         match failure {
             Some(failure) => {

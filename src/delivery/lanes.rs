@@ -15,7 +15,7 @@ use crate::targets::{self, Target};
 /// The rate of an account that the settings don't contain: 95 requests a minute.
 const DEFAULT_RATE: Rate = Rate::Every { interval_us: 631_579 };
 
-/// By schedule.
+/// The open lanes by the names of their schedules.
 pub(super) type Lanes = BTreeMap<String, Arc<OpenLane>>;
 
 /// The opened target of one schedule.
@@ -59,9 +59,9 @@ fn named(origin: &str) -> Option<String> {
 impl OpenLane {
     pub(super) fn open(schedule: &Arc<Schedule>, parts: &SenderParts) -> Result<Self, String> {
         let name = schedule.target.account();
-        let account = parts.around.accounts.get(name);
-        let target = targets::open(schedule, account, &parts.around.secrets).map_err(|problem| problem.to_string())?;
-        if parts.around.clock.is_shifted() && !target.is_loopback() {
+        let account = parts.env.accounts.get(name);
+        let target = targets::open(schedule, account, &parts.env.secrets).map_err(|problem| problem.to_string())?;
+        if parts.env.clock.is_shifted() && !target.is_loopback() {
             let origin = target.origin();
             return Err(format!(
                 "{origin} is not on this machine: with a time given by --now nothing is sent to other hosts"
@@ -80,7 +80,7 @@ impl OpenLane {
         })
     }
 
-    /// As an argument of the ledger, with this number of free slots.
+    /// The lane as the ledger takes it as an argument, with this number of free slots.
     pub(super) fn with_free(&self, free: u32) -> Lane {
         Lane {
             schedule: self.schedule.name.clone(),
@@ -92,7 +92,7 @@ impl OpenLane {
         }
     }
 
-    /// As an argument of the gate.
+    /// The lane as the gate takes it as an argument.
     pub(super) fn subject(&self) -> Subject<'_> {
         Subject {
             schedule: &self.schedule.name,

@@ -49,9 +49,9 @@ pub struct Sender {
     brake: Arc<Brake>,
     lanes: RwLock<Arc<Lanes>>,
     problems: RwLock<BTreeMap<String, String>>,
-    /// By schedule, why its last request is retried.
+    /// For each schedule, why its last request is retried.
     troubles: Mutex<BTreeMap<String, Trouble>>,
-    /// By schedule, when (monotonic) its trouble was first seen by [`Sender::lasting_troubles`].
+    /// For each schedule, when (monotonic) its trouble was first seen by [`Sender::lasting_troubles`].
     troubled_since: Mutex<BTreeMap<String, Duration>>,
     wake: Notify,
     names: Names,
@@ -75,8 +75,8 @@ struct Trouble {
 
 /// What a sender is made of.
 pub struct SenderParts {
-    /// Clock, ledger, HTTP client and accounts. `around.ledger` is `Some`.
-    pub around: Env,
+    /// Clock, ledger, HTTP client and accounts. `env.ledger` is `Some`.
+    pub env: Env,
     /// While this file exists, no intent is taken.
     pub stop_file: PathBuf,
     /// The actor in the audit log: `service` or `trigger`.
@@ -130,7 +130,7 @@ impl Sender {
         self.problems.read().expect(UNPOISONED).clone()
     }
 
-    /// By schedule, why reminders are retried: the target's last response, or why it could not be reached.
+    /// For each schedule in trouble, why its reminders are retried: the target's last response, or why it could not be reached.
     #[must_use]
     pub fn troubles(&self) -> BTreeMap<String, String> {
         let of_requests = self.troubles.lock().expect(UNPOISONED);
@@ -145,10 +145,10 @@ impl Sender {
         troubles
     }
 
-    /// Those that have lasted for at least that time. Expects to be asked every few seconds.
+    /// The troubles that have lasted for at least this time. Relies on being asked every few seconds.
     #[must_use]
     pub fn lasting_troubles(&self, at_least: Duration) -> BTreeMap<String, String> {
-        let (mut troubles, now) = (self.troubles(), self.parts.around.clock.monotonic());
+        let (mut troubles, now) = (self.troubles(), self.parts.env.clock.monotonic());
         let mut since = self.troubled_since.lock().expect(UNPOISONED);
         since.retain(|schedule, _| troubles.contains_key(schedule));
         troubles.retain(|schedule, _| now.saturating_sub(*since.entry(schedule.clone()).or_insert(now)) >= at_least);
@@ -162,7 +162,7 @@ impl Sender {
         troubles.iter().map(|(schedule, trouble)| (schedule.clone(), trouble.reminder)).collect()
     }
 
-    /// That reminder is not retried any more, because it has expired or was cancelled.
+    /// Forgets the trouble of a reminder that is not retried any more, because it has expired or was cancelled.
     pub fn end_trouble(&self, schedule: &str, reminder: ReminderId) {
         let mut troubles = self.troubles.lock().expect(UNPOISONED);
         if troubles.get(schedule).is_some_and(|trouble| trouble.reminder == reminder) {
@@ -233,7 +233,7 @@ impl Sender {
     pub async fn deliver(&self, scope: &DeliveryScope, wait: Duration) -> LedgerResult<()> {
         let ledger = self.ledger()?;
         let wait = jiff::SignedDuration::try_from(wait).unwrap_or(jiff::SignedDuration::MAX);
-        let deadline = retry::after(self.parts.around.clock.now(), wait);
+        let deadline = retry::after(self.parts.env.clock.now(), wait);
         let mut progress = self.progress.subscribe();
         let _at_work = loop {
             if self.is_running.load(Ordering::Acquire) {
@@ -255,14 +255,14 @@ impl Sender {
 
     fn ledger(&self) -> LedgerResult<Arc<Ledger>> {
         let none = || LedgerError::Storage("nothing can be sent without a ledger".to_owned());
-        self.parts.around.ledger.clone().ok_or_else(none)
+        self.parts.env.ledger.clone().ok_or_else(none)
     }
 
     fn lanes(&self) -> Arc<Lanes> {
         Arc::clone(&self.lanes.read().expect(UNPOISONED))
     }
 
-    /// This process has committed a pause: intents whose first byte is not sent yet go back to pending.
+    /// Learns that this process has committed a pause: intents whose first byte is not sent yet go back to pending.
     pub fn pause_was_set(&self) {
         self.brake.pause_was_set();
     }

@@ -11,7 +11,7 @@ const FIRST_PAUSE: SignedDuration = SignedDuration::from_secs(10);
 /// Maximum pause, so that a short outage in the morning doesn't delay calls for hours.
 const MAX_PAUSE: SignedDuration = SignedDuration::from_secs(15 * 60);
 
-/// Up to a fifth of the pause is added, so that requests that failed together aren't retried together.
+/// The share of the pause that is added at most by chance, so that requests that failed together aren't retried together.
 const JITTER_SHARE: f64 = 0.2;
 
 /// Maximum `Retry-After`: a nonsensical one must not stop an account for years.
@@ -23,7 +23,7 @@ pub fn pause(attempt: u32, jitter: f64) -> SignedDuration {
     pause_between(FIRST_PAUSE, MAX_PAUSE, attempt, jitter)
 }
 
-/// As [`pause`], with another first pause and another maximum.
+/// Like [`pause`], with another first pause and another maximum.
 #[must_use]
 pub fn pause_between(first: SignedDuration, max: SignedDuration, attempt: u32, jitter: f64) -> SignedDuration {
     let doublings = attempt.saturating_sub(1).min(20);

@@ -32,8 +32,8 @@ impl Tools {
     pub(super) fn new(sender: &Sender, ledger: Arc<dyn Outbox>) -> Self {
         let parts = &sender.parts;
         Self {
-            clock: Arc::clone(&parts.around.clock),
-            http: parts.around.http.clone(),
+            clock: Arc::clone(&parts.env.clock),
+            http: parts.env.http.clone(),
             ledger,
             actor: parts.actor.as_str().into(),
             brake: Arc::clone(&sender.brake),

@@ -30,7 +30,7 @@ impl LoggedOutcome {
             SettleTo::Failed => Self::Failed,
             SettleTo::Uncertain => Self::Uncertain,
             SettleTo::Dropped => Self::Dropped,
-            // too late for the request that would have found out
+            // nobody knows whether the call was made, and it is too late to send the request again
             SettleTo::Again { resend: true, .. } if is_too_late => Self::Uncertain,
             SettleTo::Again { .. } | SettleTo::ContactReady { .. } | SettleTo::ContactForgotten if is_too_late => {
                 Self::Expired

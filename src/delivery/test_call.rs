@@ -75,7 +75,7 @@ impl Sender {
 
     /// Waits for a slot of the account's rate, which reminders take as well.
     async fn wait_for_slot(&self, lane: &OpenLane) -> Result<(), LedgerError> {
-        let (clock, ledger) = (&self.parts.around.clock, self.ledger()?);
+        let (clock, ledger) = (&self.parts.env.clock, self.ledger()?);
         let until = retry::after(clock.now(), SLOT_TIMEOUT);
         while let Some(next) = ledger.take_slot(&lane.account, lane.rate, clock.now()).await? {
             if clock.now() >= until {
@@ -90,7 +90,7 @@ impl Sender {
     }
 
     fn first_intent(&self, lane: &OpenLane, test: &TestReminder) -> Intent {
-        let now = self.parts.around.clock.now();
+        let now = self.parts.env.clock.now();
         Intent {
             reminder_id: test.reminder_id,
             schedule: lane.schedule.name.clone(),

@@ -1,4 +1,4 @@
-//! shell: the table of what every kind of answer means; waiting for a sender that begins at this moment.
+//! shell: tests of the sender: what every kind of answer means, and waiting for a sender that begins only now.
 
 use std::time::Duration;
 
@@ -239,7 +239,7 @@ async fn whoever_is_in_line_when_the_service_begins_to_send_waits_for_it_and_not
     ));
     let zones = crate::zones::Zones::bundled();
     let memory = crate::ledger::memory::Memory::new().expect("random bytes");
-    let around = crate::evaluation::Env {
+    let env = crate::evaluation::Env {
         http: crate::http::Http::new(std::sync::Arc::clone(&clock)).expect("a client"),
         clock,
         secrets: crate::settings::Secrets::from_values::<String, String>([]),
@@ -249,7 +249,7 @@ async fn whoever_is_in_line_when_the_service_begins_to_send_waits_for_it_and_not
         reads: crate::evaluation::SharedReads::default(),
     };
     let actor = "service".to_owned();
-    let sender = super::Sender::new(super::SenderParts { around, stop_file: "/nowhere/STOP".into(), actor });
+    let sender = super::Sender::new(super::SenderParts { env, stop_file: "/nowhere/STOP".into(), actor });
     // `run` takes the lock after `deliver` has found that nobody sends, and keeps it
     let lock = sender.at_work.lock().await;
     let scope = super::DeliveryScope { schedule: "day-before".to_owned(), only: None };

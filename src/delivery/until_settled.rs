@@ -22,7 +22,7 @@ pub(super) async fn until_settled(
     while !sender.has_stopped() && !is_settled(sender, ledger, scope, deadline).await? {
         tokio::select! {
             _alive = progress.changed() => {}
-            () = sender.parts.around.clock.sleep(MAX_WAIT) => {}
+            () = sender.parts.env.clock.sleep(MAX_WAIT) => {}
         }
     }
     Ok(())
@@ -70,7 +70,7 @@ async fn is_blocked(
         return Ok(true);
     }
     let holds = ledger.holds(sender.brake.machine()).await?;
-    Ok(match holds.gate(&lane.subject(), sender.parts.around.clock.now()) {
+    Ok(match holds.gate(&lane.subject(), sender.parts.env.clock.now()) {
         Gate::Open => false,
         Gate::Until(end) => end > deadline,
         Gate::Shut => true,
@@ -78,7 +78,7 @@ async fn is_blocked(
 }
 
 fn read_failed_recently(sender: &Sender, scope: &DeliveryScope) -> bool {
-    let now = sender.parts.around.clock.monotonic();
+    let now = sender.parts.env.clock.monotonic();
     let failed = sender.failed_reads.lock().expect(super::UNPOISONED);
     failed.get(&scope.schedule).is_some_and(|at| *at + BETWEEN_READS > now)
 }

@@ -63,13 +63,13 @@ pub struct Attempted {
 }
 
 impl Attempted {
-    /// It is not sent any more.
+    /// The end of a write-back that is not sent any more.
     #[must_use]
     pub fn dropped(reason: &str) -> Self {
         Self { to: WriteBackEnd::Dropped, ..Self::without_request(reason, None) }
     }
 
-    /// It can't be sent now; it is tried again after a pause, for a day.
+    /// The end of a write-back that can't be sent now; it is tried again after a pause, for a day.
     #[must_use]
     pub fn put_off(
         row: &WriteBackRow,
@@ -89,7 +89,7 @@ impl Attempted {
         Self { to: WriteBackEnd::Failed, reason, detail, http_status: None, latency: None }
     }
 
-    /// As it is passed to the ledger.
+    /// The end in the form that the ledger takes.
     #[must_use]
     pub fn settled(self, row: &WriteBackRow, actor: &str, now: Timestamp) -> SettledWriteBack {
         let Self { to, reason, detail, http_status, latency } = self;
@@ -225,7 +225,7 @@ impl Scope for WriteBackScope<'_> {
             "outcome" => row.outcome.as_str().into(),
             "outcome_at" => shown.zone.rfc3339(row.outcome_at).into(),
             "call_id" => row.call_id.as_deref().into(),
-            // gone once it is pruned
+            // null once the payload was removed
             "payload" => reminder
                 .payload
                 .as_ref()
@@ -279,7 +279,7 @@ fn pause_after(row: &WriteBackRow, jitter: f64) -> SignedDuration {
     retry::pause_between(FIRST_PAUSE, MAX_PAUSE, row.tries + 1, jitter)
 }
 
-/// Tried again after that pause, unless the day is over by then.
+/// The end by which it is tried again after the pause, or fails where the day is over by then.
 fn again(row: &WriteBackRow, now: Timestamp, pause: SignedDuration) -> WriteBackEnd {
     let (next_at, last) = (retry::after(now, pause), retry::after(row.created_at, TRIED_FOR));
     if next_at > last { WriteBackEnd::Failed } else { WriteBackEnd::Again(next_at) }

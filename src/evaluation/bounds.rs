@@ -20,18 +20,18 @@ const RECORDS_PER_SIZE_CHECK: u64 = 16;
 const MAX_KEPT_BYTES: usize = 256 << 20;
 
 /// How the error of a read that never returned begins.
-const STUCK: &str = "the source is stuck: a read of it didn't come back";
+const STUCK_ERROR: &str = "the source is stuck: a read of it didn't come back";
 
 /// The error of a read that never returned, such as one from a network share that is gone.
 pub(super) fn stuck(limits: ReadLimits) -> SourceError {
     let deadline = duration::write(limits.deadline);
-    let message = format!("{STUCK} within `deadline` ({deadline}) and was given up");
+    let message = format!("{STUCK_ERROR} within `deadline` ({deadline}) and was given up");
     SourceError { message, again: Again::Never, key: Some("deadline") }
 }
 
 /// The error when this many reads never returned that another one is not begun.
 pub(super) fn all_stuck() -> SourceError {
-    let message = format!("{STUCK}, nor did others after it: it is read again when one of them has ended");
+    let message = format!("{STUCK_ERROR}, nor did others after it: it is read again when one of them has ended");
     SourceError { message, again: Again::Never, key: Some("deadline") }
 }
 

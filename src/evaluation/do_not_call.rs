@@ -53,9 +53,9 @@ pub fn numbers_of(text: &str, region: Option<&str>) -> Result<Vec<Personal>, Str
 
 /// A line that can't be parsed as a phone number.
 struct InvalidLine {
-    /// From 1.
+    /// The number of the line, from 1.
     line: usize,
-    /// Without the digits of the number.
+    /// Why the line can't be used, without the digits of its number.
     reason: String,
 }
 

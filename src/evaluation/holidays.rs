@@ -9,7 +9,7 @@ use crate::disk::{self, Links};
 use crate::schedule::{Remind, Schedule};
 use crate::zones::dates_of;
 
-/// More than this is no list of holidays.
+/// The size in bytes up to which a file is taken for a list of holidays.
 const LARGEST_CALENDAR: u64 = 16 << 20;
 
 /// Dates so far back and ahead of an evaluation decide about its leads and openings.

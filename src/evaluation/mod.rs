@@ -41,7 +41,7 @@ pub use run::{
 pub use shared_reads::SharedReads;
 pub use shown::{RowNow, ShownKey, ShownNow, shown_now};
 
-/// The dependencies of an evaluation.
+/// What an evaluation needs from outside: the clock, the rules of zones, the network, secrets, the ledger.
 #[derive(Clone)]
 pub struct Env {
     /// The clock.
@@ -134,7 +134,7 @@ pub async fn evaluate(schedule: &Arc<Schedule>, occasion: Occasion, env: &Env) -
 /// Returns the decision of each rule about one appointment; records nothing.
 ///
 /// # Errors
-/// As [`evaluate`].
+/// Those of [`evaluate`].
 pub async fn explain(
     schedule: &Arc<Schedule>,
     occasion: Occasion,
@@ -150,7 +150,7 @@ pub async fn explain(
 struct EvaluationRequest<'a> {
     schedule: &'a Arc<Schedule>,
     occasion: Occasion,
-    /// For a fresh read: when the run that planned the pending reminders started. The read also covers the windows of that run.
+    /// When the run that planned the pending reminders started, for a fresh read: it also covers the windows of that run.
     planned_at: Option<Timestamp>,
     /// The appointment for which every rule's decision is recorded.
     explained: Option<String>,

@@ -23,7 +23,7 @@ use crate::sources::{self, Again, ReadWindow, Source, SourceTools};
 const RETRY_DELAYS: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
 
 /// A read is given up this long after its deadline. Most sources check the deadline themselves and end before that.
-const GRACE: Duration = Duration::from_secs(2);
+const GRACE_PERIOD: Duration = Duration::from_secs(2);
 
 /// A read to be made.
 pub(super) struct SourceRead<'a> {
@@ -93,7 +93,7 @@ pub(super) async fn read_on_a_thread<T: Send + 'static>(
     });
     let thread = thread.map_err(|error| no_thread(&error))?;
     // `Err` in here means that the thread ended before its read did: `answer` holds the reason
-    if tokio::time::timeout(limits.deadline.unsigned_abs() + GRACE, read_end).await.is_err() {
+    if tokio::time::timeout(limits.deadline.unsigned_abs() + GRACE_PERIOD, read_end).await.is_err() {
         given_up.add(&schedule.name, thread);
         return Err(EvaluationError::Stuck(stuck(limits)));
     }

@@ -274,7 +274,7 @@ impl BegunRun<'_> {
             .extend(approval.as_ref().and_then(|approval| changed_since(self.schedule, &approval.held, fingerprint)));
         if let Some(sentence) = plan.rehearsed_in_words(self.schedule) {
             match self.ask.kind {
-                // its answer has the sentence
+                // whoever asked for the run reads the sentence in its answer
                 RunKind::Trigger | RunKind::Inbound => {}
                 RunKind::Scheduled | RunKind::CatchUp => {
                     tracing::warn!(schedule = %self.schedule.name, "{}: {sentence}", self.schedule.name);
@@ -380,7 +380,7 @@ struct ReadFacts {
 }
 
 impl ReadFacts {
-    /// Of a read that failed then.
+    /// What is recorded of a read that failed at this time.
     const fn none(at: Timestamp) -> Self {
         Self { fingerprint: None, at, target: None, schedule: None }
     }

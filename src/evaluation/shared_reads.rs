@@ -12,7 +12,7 @@ use rustix::thread::{Pid, gettid};
 use crate::sources::http::KeptAnswers;
 
 /// Reads of one schedule that may go on although they were given up: each holds a thread, and the rows it has kept.
-const MOST: usize = 3;
+const MAX_GIVEN_UP: usize = 3;
 
 /// What every other thread comes before.
 const LOWEST_PRIORITY: i32 = 19;
@@ -20,7 +20,7 @@ const LOWEST_PRIORITY: i32 = 19;
 /// What the reads of one process share.
 #[derive(Debug, Clone, Default)]
 pub struct SharedReads {
-    /// Those that were given up.
+    /// The reads that were given up.
     pub(super) given_up: GivenUpReads,
     /// The memory for their rows.
     pub(super) kept: KeptMemory,
@@ -46,7 +46,7 @@ const SMALL_BYTES: usize = 8 << 20;
 #[derive(Debug, Clone, Default)]
 pub(super) struct KeptMemory(Arc<AtomicUsize>);
 
-/// One run's part of it, until it is dropped.
+/// One run's part of the kept memory; it is given back when this is dropped.
 #[derive(Debug)]
 pub(super) struct MemoryShare {
     of: KeptMemory,
@@ -106,10 +106,10 @@ impl GivenUpReads {
         let mut reads = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(reads) = reads.get_mut(schedule) else { return false };
         reads.retain(|read| read.strong_count() > 0);
-        reads.len() >= MOST
+        reads.len() >= MAX_GIVEN_UP
     }
 
-    /// This one is not waited for any more.
+    /// Adds a read that nobody waits for any more.
     pub(super) fn add(&self, schedule: &str, read: Weak<ReadThread>) {
         if let Some(thread) = read.upgrade().and_then(|read| read.0.get().copied())
             && let Err(error) = setpriority_process(Some(thread), LOWEST_PRIORITY)
@@ -142,7 +142,7 @@ mod tests {
     #[test]
     fn a_schedule_has_three_reads_that_were_given_up_at_most_and_those_that_end_count_no_more() {
         let given_up = GivenUpReads::default();
-        let reads: Vec<Arc<ReadThread>> = std::iter::repeat_with(Arc::default).take(MOST).collect();
+        let reads: Vec<Arc<ReadThread>> = std::iter::repeat_with(Arc::default).take(MAX_GIVEN_UP).collect();
         for read in &reads {
             assert!(!given_up.are_too_many("day-before"));
             given_up.add("day-before", Arc::downgrade(read));

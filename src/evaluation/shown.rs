@@ -24,11 +24,11 @@ use crate::zones::Zone;
 pub enum ShownNow {
     /// Its row, with the start that was called about.
     Here(Box<RowNow>),
-    /// That row says that it is cancelled.
+    /// The appointment's row says that it is cancelled.
     Cancelled,
-    /// It has another start.
+    /// The appointment has another start.
     Moved,
-    /// There is no row of it.
+    /// The source has no row of the appointment.
     Missing,
 }
 
@@ -44,7 +44,7 @@ pub struct RowNow {
 /// An appointment and the start that was called about (UTC).
 pub type ShownKey = (String, Timestamp);
 
-/// Reads the source as the run that planned these calls did, and answers how each stands.
+/// Reads the source as the run that planned these calls did, and returns how each stands.
 ///
 /// # Errors
 /// When the source can't be read completely: then nothing is known.
@@ -96,7 +96,7 @@ impl ShownJob {
 /// Looks for rows of the wanted appointments; the first with a wanted start counts.
 struct SeenRows {
     mapping: Mapping,
-    /// By appointment, the starts that are wanted.
+    /// For each appointment, the starts that are wanted.
     wanted: HashMap<String, Vec<Timestamp>>,
     found: HashMap<ShownKey, ShownNow>,
 }

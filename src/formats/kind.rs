@@ -1,12 +1,13 @@
-//! pure: what a text that is no text really is, by its first bytes: named at once, instead of as a hundred bad rows.
+//! pure: recognises by its first bytes a file that is not the text it was declared to be, so that one error names it instead of a
+//! hundred bad rows.
 
 use super::{Bytes, FormatError};
 use crate::schedule::FormatSpec;
 
 /// How many bytes are inspected.
-const SAMPLE: usize = 4096;
+const SAMPLE_SIZE: usize = 4096;
 
-/// Something else than a table, JSON or a database, whichever was declared.
+/// The kind of a file that is neither a table nor JSON nor a database, although one of them was declared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FileKind {
     /// xlsx, xlsm, ods.
@@ -136,9 +137,9 @@ pub(super) fn refuse_foreign(format: &FormatSpec, input: &dyn Bytes) -> Result<(
     if matches!(format, FormatSpec::Json(_)) && input.in_memory().is_some_and(begins_like_json) {
         return Ok(());
     }
-    let mut sample = [0; SAMPLE];
+    let mut sample = [0; SAMPLE_SIZE];
     let mut filled = 0;
-    while filled < SAMPLE {
+    while filled < SAMPLE_SIZE {
         match input.read_at(filled as u64, &mut sample[filled..]) {
             Ok(0) | Err(_) => break,
             Ok(count) => filled += count,

@@ -42,7 +42,7 @@ impl FormatError {
         Self { key: Some(key), ..self }
     }
 
-    /// Something that seems half written.
+    /// The error for an input that seems half written: a later read may succeed.
     pub(crate) fn cut(message: impl Into<String>) -> Self {
         Self { message: message.into(), may_pass: true, key: None }
     }
@@ -51,9 +51,9 @@ impl FormatError {
 /// What a read asks for: the run's date and the half-open range of starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReadWindow {
-    /// From the first instant of a day in the schedule's zone (UTC).
+    /// The first instant of the first day, in the schedule's zone (UTC).
     pub from: Timestamp,
-    /// To the first instant of a day in the schedule's zone (UTC), exclusive.
+    /// The first instant of the day after the last, in the schedule's zone (UTC): starts from then on are outside.
     pub until: Timestamp,
     /// The run's nominal date.
     pub day: Date,
@@ -61,7 +61,7 @@ pub struct ReadWindow {
     pub now: Timestamp,
 }
 
-/// Which columns a schedule uses, and what for.
+/// The columns that a schedule uses, and what for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Wanted {
     /// Columns that `[appointment]` maps: they must be there.
@@ -74,7 +74,7 @@ pub struct Wanted {
 }
 
 impl Wanted {
-    /// Only mapped columns.
+    /// The mapped columns and no other ones.
     #[must_use]
     pub fn mapped(names: &[&str]) -> Self {
         Self { mapped: names.iter().map(|name| (*name).to_owned()).collect(), ..Self::default() }
@@ -210,7 +210,7 @@ pub fn read(
 /// The columns, where they come before the rows, whether or not the mapped ones are among them.
 ///
 /// # Errors
-/// As [`read`], but for the rows.
+/// Those of [`read`], but for the rows.
 pub fn columns(format: &FormatSpec, input: &dyn Bytes, wanted: &Wanted) -> Result<Option<Vec<String>>, FormatError> {
     kind::refuse_foreign(format, input)?;
     match format {

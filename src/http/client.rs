@@ -23,8 +23,8 @@ use crate::clock::SharedClock;
 /// Maximum time of name resolution, TCP and TLS together; the request's own time-out may be shorter.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Idle connections are closed after this time, before common servers do (Node's default is 5 s): of a request on a connection
-/// that the server closes at this moment, nobody knows whether it arrived.
+/// The time after which idle connections are closed, before common servers do it (Node's default is 5 s): when the server closes
+/// a connection while a request is sent on it, nobody knows whether the request arrived.
 const IDLE_CONNECTION: Duration = Duration::from_secs(3);
 
 /// Makes the client. Without root certificates on the system it supports plain HTTP only.
@@ -233,7 +233,7 @@ async fn read_answer(mut response: Response, max_bytes: usize, clock: &SharedClo
     Sent::Answered(HttpResponse { status, headers, body, end, latency })
 }
 
-/// Room for a body of this size is made at once if the server announces it.
+/// The size of a body for which room is made at once if the server announces it.
 const COMMON_BODY: usize = 1 << 20;
 
 /// Reads decoded bytes up to the limit. At no time is the body in memory twice.
@@ -324,7 +324,7 @@ fn find_tls<'a>(cause: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
     }
 }
 
-/// For people. Says what is wrong with a certificate without the names in it: the host may be a secret.
+/// What is wrong with a certificate, for people, without the names in it: the host may be a secret.
 fn tls_text(error: &rustls::Error) -> String {
     match error {
         rustls::Error::InvalidCertificate(_) => {

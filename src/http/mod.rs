@@ -41,14 +41,14 @@ pub enum Sent {
         /// The class, a word for the audit: `dns`, `connect`, `tls`, `refused_address`, `connect_timeout`, `unsent` when
         /// the final check failed, and `invalid_request` when a header or the URL can't be written on the wire.
         class: &'static str,
-        /// For people; without URL, secrets and personal data.
+        /// A sentence for people, without URL, secrets and personal data.
         detail: String,
     },
     /// The request may have arrived, and there was no response: `timeout`, `reset`, `protocol`.
     Unknown {
         /// The class, a word for the audit.
         class: &'static str,
-        /// For people; without URL, secrets and personal data.
+        /// A sentence for people, without URL, secrets and personal data.
         detail: String,
         /// How long it took.
         latency: Duration,

@@ -1,4 +1,4 @@
-//! shell: what the one way out refuses, and how it tells failures apart, against real loopback sockets.
+//! shell: what the HTTP client refuses, and how it tells failures apart, against real loopback sockets.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -34,7 +34,7 @@ pub enum Refusal {
     AlreadySent,
     /// A rule of the schedule says no.
     Rule {
-        /// Which.
+        /// The reason.
         reason: SkipReason,
         /// A sentence.
         detail: String,
@@ -69,7 +69,7 @@ impl Refusal {
         }
     }
 
-    /// After how many seconds a sender may try again.
+    /// The number of seconds after which a sender may try again.
     const fn retry_after(&self) -> u64 {
         match self {
             Self::Flood(seconds) => *seconds,

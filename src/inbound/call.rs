@@ -33,10 +33,10 @@ pub struct Posted<'a> {
 }
 
 impl Inbound {
-    /// Has somebody called.
+    /// Has somebody called as the posted request asks.
     ///
     /// # Errors
-    /// Why nobody is.
+    /// [`Refusal`]: why nobody is called.
     pub(super) async fn request(&self, schedule: &Arc<Schedule>, posted: Posted<'_>) -> Result<Response, Refusal> {
         let form = PostedForm::of_content_type(posted.content_type);
         let key = posted.key.filter(|key| !key.is_empty());
@@ -65,7 +65,7 @@ impl Inbound {
         Ok(Json(answer.with_outcome(call.outcome)).into_response())
     }
 
-    /// Nobody is called for a request any more.
+    /// Withdraws a request: nobody is called for it any more.
     ///
     /// # Errors
     /// When there is none, or its call was made.

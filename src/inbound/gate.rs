@@ -15,7 +15,7 @@ const OWN_HEADER: HeaderName = HeaderName::from_static("x-tickler-secret");
 pub struct ShownSecret<'a>(&'a [u8]);
 
 impl<'a> ShownSecret<'a> {
-    /// Of a header.
+    /// The secret in a header.
     #[must_use]
     pub fn of_headers(headers: &'a HeaderMap) -> Option<Self> {
         let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
@@ -26,7 +26,7 @@ impl<'a> ShownSecret<'a> {
         bearer.or_else(own).filter(|secret| !secret.is_empty()).map(Self)
     }
 
-    /// Of a URL's last part.
+    /// The secret in the last part of a URL's path.
     #[must_use]
     pub fn of_path(secret: &'a str) -> Option<Self> {
         (!secret.is_empty()).then_some(Self(secret.as_bytes()))

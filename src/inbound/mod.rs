@@ -62,15 +62,11 @@ impl Inbound {
             Some(_) if is_open => Stranger::SecretInAddress,
             Some(_) => Stranger::OtherSecret,
         };
-        self.strangers.log(
-            why,
-            schedule.as_ref().map(|schedule| schedule.name.as_str()),
-            self.app.around.clock.as_ref(),
-        );
+        self.strangers.log(why, schedule.as_ref().map(|schedule| schedule.name.as_str()), self.app.env.clock.as_ref());
         Err(Refusal::Unauthorized)
     }
 
-    /// From now on every request is answered 429: its sender tries again, at the next start.
+    /// Answers every request 429 from now on: its sender tries again, and then reaches the next start of the service.
     pub fn begin_stop(&self) {
         self.is_stopping.store(true, Ordering::Release);
     }

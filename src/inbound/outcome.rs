@@ -39,7 +39,7 @@ impl Inbound {
 
     fn record(&self, schedule: &Schedule, body: &[u8]) -> Result<RecordedCall, Refusal> {
         let spec = schedule.outcome.clone().unwrap_or_default();
-        let now = self.app.around.clock.now();
+        let now = self.app.env.clock.now();
         let facts = CallFacts::read(body, &spec.places, now).map_err(|error| match error {
             NoRecord::TooDeep => Refusal::TooLarge(server::RECORD_LIMIT),
             NoRecord::NoObject => Refusal::Unreadable("the body is not a JSON object"),

@@ -60,7 +60,7 @@ pub enum InboundError {
         "inbound.listen and web.listen are both {0}: the page is for few, records and requests come from anywhere; choose two addresses"
     )]
     IsThePages(SocketAddr),
-    /// Such as a port in use.
+    /// The address can't be bound: a port in use, for example.
     #[error("inbound.listen: can't listen on {0}: {1}; choose another address, or \"off\"")]
     NotBound(SocketAddr, std::io::Error),
 }

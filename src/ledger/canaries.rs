@@ -20,14 +20,15 @@ fn entry<'a>(row: &'a CanaryRow, at: Timestamp, event: Event, actor: &'a str) ->
     (row.purpose == CanaryPurpose::Schedule).then(entry)
 }
 
-/// It is about to be sent.
+/// The entry of the log that a canary is about to be sent; `None` for a test call, whose entries its verb writes.
 #[must_use]
 pub fn begun(begin: &BeginCanary) -> Option<Entry<'_>> {
     let entry = entry(&begin.row, begin.row.sent_at, Event::CanarySent, &begin.actor)?;
     Some(Entry { phone: Some(LoggedPhone::whole(begin.phone.as_str())), ..entry })
 }
 
-/// Its request is over. One that was not accepted is not awaited any more.
+/// The canary after its request has ended, and the entry of the log about that. A canary that was not accepted is not awaited any
+/// more.
 #[must_use]
 pub fn settled<'a>(row: &'a CanaryRow, ended: &'a SettledCanary) -> (CanaryRow, Option<Entry<'a>>) {
     let remote_id = ended.remote_id.clone().or_else(|| row.remote_id.clone());
@@ -41,7 +42,8 @@ pub fn settled<'a>(row: &'a CanaryRow, ended: &'a SettledCanary) -> (CanaryRow, 
     (CanaryRow { state, remote_id, ..row.clone() }, entry)
 }
 
-/// Nothing was heard of it in time; `None` while it may still be heard, or when it isn't awaited.
+/// The canary of which nothing was heard in time, and the entry of the log about that; `None` while something may still be heard,
+/// or when nobody waits for it.
 #[must_use]
 pub fn passed<'a>(row: &'a CanaryRow, now: Timestamp, actor: &'a str) -> Option<(CanaryRow, Option<Entry<'a>>)> {
     if row.state != CanaryState::Waiting || row.until > now {

@@ -109,12 +109,12 @@ pub fn commitment(salt: &Salt, cells: &EntryCells<'_>, phone_hash: Option<&[u8]>
 pub enum Sealing {
     /// By SHA-256 alone.
     Plain,
-    /// By HMAC-SHA-256 under the ledger's key.
+    /// By HMAC-SHA-256 under a key that is derived from the ledger's.
     Keyed(Hmac<Sha256>),
 }
 
 impl Sealing {
-    /// With a key of its own, derived from the ledger's.
+    /// The keyed way, with a key that is derived from the ledger's and used for nothing else.
     #[must_use]
     pub fn keyed(key: &[u8; 32]) -> Self {
         Self::Keyed(keyed(&derived(key, b"tickler: hashes of the audit log")))
@@ -144,7 +144,7 @@ fn derived(key: &[u8; 32], purpose: &[u8]) -> Hash {
     mac.finalize().into_bytes().into()
 }
 
-/// The hash of the row with that number.
+/// The hash of the row with this number.
 #[must_use]
 pub fn hash(sealing: &Sealing, prev: &Hash, seq: u64, cells: &EntryCells<'_>, commitment: &Hash) -> Hash {
     let mut bytes = Vec::with_capacity(320);
@@ -176,13 +176,13 @@ pub fn phone_hash(key: &[u8; 32], phone: &str) -> Hash {
 pub struct PhoneKey(Hmac<Sha256>);
 
 impl PhoneKey {
-    /// That key.
+    /// Makes the key ready.
     #[must_use]
     pub fn new(key: &[u8; 32]) -> Self {
         Self(keyed(key))
     }
 
-    /// As [`phone_hash`].
+    /// The same as [`phone_hash`].
     #[must_use]
     pub fn hash(&self, phone: &str) -> Hash {
         let mut mac = self.0.clone();
@@ -204,7 +204,7 @@ fn keyed(key: &[u8]) -> Hmac<Sha256> {
     Hmac::new_from_slice(key).expect("HMAC takes keys of any length")
 }
 
-/// Lower-case hexadecimal.
+/// The bytes in lower-case hexadecimal.
 #[must_use]
 pub fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write;

@@ -20,9 +20,9 @@ use crate::personal::Personal;
 use crate::plan::PlannedReminder;
 use crate::reminder::{Lead, Priority, ReminderId, RunId, State};
 
-/// A reminder as it was loaded for a decision.
+/// A reminder as it was loaded from the ledger for a decision.
 #[derive(Debug, Clone)]
-pub struct HeldRow {
+pub struct LoadedReminder {
     /// The store's own number: it grows with each planned reminder.
     pub nr: i64,
     /// The reminder's id.
@@ -31,7 +31,7 @@ pub struct HeldRow {
     pub run_id: RunId,
     /// The schedule's name.
     pub schedule: String,
-    /// Of which appointment.
+    /// The appointment's id.
     pub appointment_id: String,
     /// The appointment's start (UTC).
     pub starts_at: Timestamp,
@@ -52,11 +52,11 @@ pub struct HeldRow {
     pub unknown_fates: u32,
     /// A person cancelled it: no plan brings it back.
     pub withdrawn: bool,
-    /// Not sent at or after this (UTC).
+    /// It is not sent at or after this (UTC).
     pub expires_at: Timestamp,
     /// Whom it counts for.
     pub person: Personal,
-    /// As the schedule wrote them.
+    /// The calling hours as the schedule wrote them.
     pub calling_hours: String,
     /// The recipient's zone (IANA).
     pub recipient_zone: String,
@@ -66,34 +66,34 @@ pub struct HeldRow {
     pub due_day: Date,
     /// When it is due by its lead (UTC).
     pub due_at: Timestamp,
-    /// Not sent before this (UTC).
+    /// It is not sent before this (UTC).
     pub next_at: Timestamp,
-    /// It was put off to an opening: the source may say otherwise by then.
+    /// Whether it was put off to an opening: the source may say otherwise by then.
     pub waited_for_opening: bool,
     /// When its source was last read (UTC).
     pub read_at: Timestamp,
     /// When its state was last changed (UTC).
     pub updated_at: Timestamp,
-    /// For one that a sandbox accepted: at which address, under the ledger's key. `None` for every other.
+    /// The address at which a sandbox accepted it, as a hash under the ledger's key; `None` where no sandbox did.
     pub trial: Option<Hash>,
     /// What became of its call.
     pub outcome: Option<ReportedOutcome>,
     /// When the first record of its call came (UTC): a request had arrived.
     pub heard_at: Option<Timestamp>,
-    /// For a retry, the first reminder of its chain.
+    /// The first reminder of the chain that it belongs to, for a retry.
     pub root: Option<ReminderId>,
     /// Whether it comes before the others of its account.
     pub priority: Priority,
 }
 
-impl HeldRow {
+impl LoadedReminder {
     /// The first reminder of its chain: a call and its retries.
     #[must_use]
     pub fn chain(&self) -> ReminderId {
         self.root.unwrap_or(self.id)
     }
 
-    /// Whether it takes one of its person's calls of the day, for a plan that sends to that address (under the ledger's key).
+    /// Whether it takes one of its person's calls of the day, for a plan that sends to this address (under the ledger's key).
     #[must_use]
     pub fn counts_for_person(&self, target: Option<&Hash>) -> bool {
         self.state.counts_for_person() && !returning::is_past_trial(self.trial.as_ref(), target)
@@ -114,21 +114,21 @@ impl HeldRow {
         }
     }
 
-    /// This very state of it.
+    /// The state in which the reminder must still be when a change of it is written.
     #[must_use]
-    pub const fn guard(&self) -> Guard {
-        Guard { nr: self.nr, state: self.state, attempt: self.attempt }
+    pub const fn expected_state(&self) -> ExpectedState {
+        ExpectedState { nr: self.nr, state: self.state, attempt: self.attempt }
     }
 }
 
-/// The state of a reminder on which a change was decided.
+/// The state of a reminder on which a change was decided: where the reminder has another one, nothing is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Guard {
-    /// Which reminder.
+pub struct ExpectedState {
+    /// The reminder's number.
     pub nr: i64,
-    /// In this state.
+    /// The state that it was in.
     pub state: State,
-    /// After this attempt.
+    /// The number of its last attempt.
     pub attempt: u32,
 }
 
@@ -148,10 +148,10 @@ pub struct Change<'a> {
 /// What is written of a reminder.
 #[derive(Debug, Clone)]
 pub enum RowChange<'a> {
-    /// A reminder whose key the store doesn't hold; where it does, nothing is written.
+    /// A new reminder; where the store has one with its key, nothing is written.
     Insert(Box<NewRow<'a>>),
-    /// A held one, if it is as the guard says.
-    Held(Guard, Set<'a>),
+    /// A reminder that the store has, if it is still in the expected state.
+    Update(ExpectedState, RowUpdate<'a>),
 }
 
 /// A new reminder.
@@ -169,15 +169,15 @@ pub struct NewRow<'a> {
     pub starts_at: Timestamp,
     /// The lead before the start.
     pub lead: Lead,
-    /// For a retry: the first reminder of its chain, and the address at which a sandbox took it (under the ledger's key).
+    /// The first reminder of the chain, and the address at which a sandbox took that one (under the ledger's key); for a retry.
     pub chain: Option<(ReminderId, Option<Hash>)>,
     /// Everything else.
     pub columns: Columns<'a>,
 }
 
-/// What is set in a held reminder.
+/// What is changed of a reminder that the store has.
 #[derive(Debug, Clone)]
-pub enum Set<'a> {
+pub enum RowUpdate<'a> {
     /// What a plan knows of it, and the state.
     Columns(Box<Columns<'a>>),
     /// An intent.
@@ -191,22 +191,22 @@ pub enum Set<'a> {
     },
     /// Its state, and nothing that a later attempt needs.
     State {
-        /// From one to another.
+        /// The state before and the one afterwards.
         moved: Moved,
-        /// The count afterwards.
+        /// How many requests of unknown fate it has had by then.
         unknown_fates: u32,
-        /// For one that a sandbox accepts now: at which address, under the ledger's key.
+        /// The address at which a sandbox accepts it now, as a hash under the ledger's key.
         trial: Option<Hash>,
     },
     /// Its state with all that a later attempt needs.
     Retry {
-        /// From one to another.
+        /// The state before and the one afterwards.
         moved: Moved,
-        /// Not before (UTC).
+        /// The earliest time of the next attempt (UTC).
         next_at: Timestamp,
-        /// The count afterwards.
+        /// How many refusals are counted by then.
         tries: u32,
-        /// The count afterwards.
+        /// How many requests of unknown fate it has had by then.
         unknown_fates: u32,
         /// Whether the contact was made anew.
         contact_renewed: bool,
@@ -218,7 +218,7 @@ pub enum Set<'a> {
     },
     /// What a record of its call, or a person, says.
     Told {
-        /// To delivered where that shows that a request had arrived.
+        /// The state before and the one afterwards: delivered where the record shows that a request had arrived.
         moved: Moved,
         /// The outcome that holds now.
         outcome: Option<ReportedOutcome>,
@@ -239,7 +239,7 @@ pub enum AttemptChange<'a> {
     Begin {
         /// Its number.
         number: u32,
-        /// Which request.
+        /// The request that the attempt makes.
         step: Step,
     },
     /// It is over.
@@ -249,13 +249,13 @@ pub enum AttemptChange<'a> {
         /// How, in a word.
         outcome: &'static str,
         /// What the exchange brought.
-        came: Came<'a>,
+        came: ExchangeResult<'a>,
     },
 }
 
 /// What an exchange brought.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Came<'a> {
+pub struct ExchangeResult<'a> {
     /// The HTTP status, when one came.
     pub http_status: Option<u16>,
     /// How long it took, in µs.
@@ -279,13 +279,13 @@ pub struct Columns<'a> {
     pub due_day: Date,
     /// The recipient's zone (IANA).
     pub recipient_zone: &'a str,
-    /// As the schedule writes them.
+    /// The calling hours as the schedule writes them.
     pub calling_hours: &'a str,
     /// When it is due by its lead (UTC).
     pub due_at: Timestamp,
-    /// Not sent before this (UTC).
+    /// It is not sent before this (UTC).
     pub next_at: Timestamp,
-    /// Not sent at or after this (UTC).
+    /// It is not sent at or after this (UTC).
     pub expires_at: Timestamp,
     /// Its state.
     pub moved: Moved,
@@ -293,7 +293,7 @@ pub struct Columns<'a> {
     pub tries: u32,
     /// Attempts of which nobody knows whether they placed a call.
     pub unknown_fates: u32,
-    /// It waits for an opening.
+    /// Whether it waits for an opening.
     pub waited_for_opening: bool,
     /// When its source was read (UTC).
     pub read_at: Timestamp,
@@ -313,7 +313,7 @@ pub struct Columns<'a> {
     pub priority: Priority,
 }
 
-/// Without phone, person and payload.
+/// Shows neither phone nor person nor payload.
 impl fmt::Debug for Columns<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut columns = f.debug_struct("Columns");
@@ -357,7 +357,7 @@ impl<'a> Columns<'a> {
         }
     }
 
-    /// SHA-256 of the payload: it outlives the payload.
+    /// The SHA-256 of the payload: it outlives the payload.
     #[must_use]
     pub fn payload_hash(&self) -> [u8; 32] {
         Sha256::digest(self.payload.as_bytes()).into()

@@ -1,8 +1,8 @@
-//! pure: what a ledger that has lost rows doubts: whether it was sent what it holds as open.
+//! pure: open reminders in a ledger that has lost rows: they may have been sent already, so they become uncertain.
 
 use jiff::Timestamp;
 
-use super::change::{AttemptChange, Came, Change, HeldRow, RowChange, Set};
+use super::change::{AttemptChange, Change, ExchangeResult, LoadedReminder, RowChange, RowUpdate};
 use super::life::{Move, NoMove, go_on};
 use crate::audit::{Entry, Event};
 use crate::reminder::{LeadTime, State};
@@ -22,7 +22,7 @@ pub struct Doubt<'a> {
 /// due at one moment, whatever became of the reminder in a time that is forgotten. With days, a changed schedule may have
 /// brought it forward; a request, another post.
 #[must_use]
-pub fn is_due_after(held: &HeldRow, at: Timestamp) -> bool {
+pub fn is_due_after(held: &LoadedReminder, at: Timestamp) -> bool {
     let is_due_once = match held.lead.before {
         LeadTime::Hours(_) => true,
         LeadTime::Days(_) | LeadTime::Now => held.lead.is_retry(),
@@ -30,11 +30,11 @@ pub fn is_due_after(held: &HeldRow, at: Timestamp) -> bool {
     is_due_once && held.state == State::Pending && held.due_at >= at
 }
 
-/// This ledger holds it as open, and has forgotten calls that were made.
+/// The change by which an open reminder becomes uncertain: the ledger that holds it has forgotten calls that were made.
 ///
 /// # Errors
 /// When it is neither pending nor sending.
-pub fn doubted<'a>(held: &'a HeldRow, doubt: &Doubt<'a>) -> Result<Change<'a>, NoMove> {
+pub fn doubted<'a>(held: &'a LoadedReminder, doubt: &Doubt<'a>) -> Result<Change<'a>, NoMove> {
     let moved = match held.state {
         State::Pending | State::Sending => go_on(held, Move::Doubt, State::Uncertain)?,
         State::Cancelled | State::Delivered | State::Uncertain | State::Failed | State::Expired | State::Dropped => {
@@ -47,11 +47,11 @@ pub fn doubted<'a>(held: &'a HeldRow, doubt: &Doubt<'a>) -> Result<Change<'a>, N
         detail: Some("this ledger has lost rows and doesn't know whether it was called".into()),
         ..held.entry(doubt.now, Event::DeliveryUncertain)
     };
-    let came = Came { class: Some(doubt.reason), ..Came::default() };
+    let came = ExchangeResult { class: Some(doubt.reason), ..ExchangeResult::default() };
     let attempt = AttemptChange::End { number: held.attempt, outcome: "uncertain", came };
-    let set = Set::State { moved, unknown_fates: held.unknown_fates + 1, trial: None };
+    let set = RowUpdate::State { moved, unknown_fates: held.unknown_fates + 1, trial: None };
     Ok(Change {
-        row: RowChange::Held(held.guard(), set),
+        row: RowChange::Update(held.expected_state(), set),
         attempt: (held.state == State::Sending).then_some(attempt),
         at: doubt.now,
         entries: vec![entry],

@@ -1,11 +1,11 @@
 //! pure: what an answer means for the account and the target it came from.
 
-use super::change::HeldRow;
+use super::change::LoadedReminder;
 use super::gate::AccountHold;
 use super::{Effect, Settlement};
 use crate::audit::{Entry, Event};
 
-/// So many answers in a row that speak of the endpoint (402, 403, 404, 410) pause a schedule's target.
+/// The number of answers in a row that speak of the endpoint (402, 403, 404, 410) after which a schedule's target is paused.
 const FORBIDDEN_IN_A_ROW: u32 = 3;
 
 /// How a schedule's target has answered.
@@ -29,7 +29,7 @@ pub struct Effected<'a, T> {
 /// What the answer changes of the account; `None`: nothing.
 #[must_use]
 pub fn on_account<'a>(
-    held: &'a HeldRow,
+    held: &'a LoadedReminder,
     ended: &'a Settlement,
     account: &AccountHold,
 ) -> Option<Effected<'a, AccountHold>> {
@@ -53,7 +53,7 @@ pub fn on_account<'a>(
 /// What the answer changes of the schedule's target; `None`: nothing.
 #[must_use]
 pub fn on_target<'a>(
-    held: &'a HeldRow,
+    held: &'a LoadedReminder,
     ended: &'a Settlement,
     target: TargetState,
 ) -> Option<Effected<'a, TargetState>> {
@@ -75,7 +75,7 @@ pub fn on_target<'a>(
     }
 }
 
-fn paused<'a>(held: &'a HeldRow, ended: &'a Settlement, reason: &'static str, detail: String) -> Entry<'a> {
+fn paused<'a>(held: &'a LoadedReminder, ended: &'a Settlement, reason: &'static str, detail: String) -> Entry<'a> {
     Entry {
         schedule: Some(held.schedule.as_str().into()),
         reason: Some(reason.into()),

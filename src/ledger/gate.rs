@@ -16,7 +16,7 @@ mod tests;
 /// Everything that can keep a schedule from sending: what the ledger has recorded, and the state of this machine.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Holds {
-    /// This machine's part.
+    /// What the machine itself says.
     pub machine: Machine,
     /// Rows of the ledger are lost, or its file is.
     pub lost: Option<Loss>,
@@ -42,9 +42,9 @@ pub struct Machine {
 /// A pause that an operator has set.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PauseRow {
-    /// Since (UTC).
+    /// When the pause began (UTC).
     pub since: Timestamp,
-    /// Until (UTC), or until resumed.
+    /// The end of the pause (UTC); `None`: until somebody resumes.
     pub until: Option<Timestamp>,
     /// The reason given.
     pub reason: String,
@@ -55,7 +55,7 @@ pub struct PauseRow {
 /// What an account's own answers have led to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AccountHold {
-    /// After a 429 (UTC).
+    /// The end of the pause after a 429 (UTC).
     pub paused_until: Option<Timestamp>,
     /// Fingerprint of the credentials that were refused with 401.
     pub refused_credentials: Option<String>,
@@ -93,18 +93,18 @@ pub enum Hold {
     TargetPaused(String),
     /// This account's credentials were refused.
     CredentialsRefused(String),
-    /// This account waits after a 429, until then (UTC).
+    /// This account waits after a 429, until this instant (UTC).
     AccountWaits(String, Timestamp),
 }
 
 /// Whether a schedule may send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Gate {
-    /// It may be sent now.
+    /// Something may be sent now.
     Open,
-    /// Not before this instant (UTC).
+    /// Nothing may be sent before this instant (UTC).
     Until(Timestamp),
-    /// Not before somebody changes something.
+    /// Nothing may be sent before somebody changes something.
     Shut,
 }
 
@@ -305,13 +305,13 @@ fn ending(pause: &PauseRow) -> String {
 /// A reminder that is due, of a schedule whose gate is open.
 #[derive(Debug, Clone, Copy)]
 pub struct DueReminder {
-    /// Its number is on the house's opt-out list.
+    /// Whether its number is on the opt-out list of all schedules.
     pub is_opted_out: bool,
-    /// Somebody else answered at its number.
+    /// Whether somebody else answered at its number.
     pub is_wrong_number: bool,
     /// Its recipient's calling hours.
     pub opening: Opening,
-    /// It was put off to an opening before.
+    /// Whether it was put off to an opening before.
     pub waited_for_opening: bool,
     /// When its source was last read (UTC).
     pub read_at: Timestamp,

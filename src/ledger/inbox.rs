@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::change::HeldRow;
+use super::change::LoadedReminder;
 use super::{
     BodyDigest, MINUTES_OF_RATE, PostRow, PostStanding, PostTaken, RequestedCall, TakePost, Withdraw, Withdrawal,
 };
@@ -19,7 +19,7 @@ const WITHDRAWN: &str = "withdrawn";
 pub enum Receipt {
     /// The same was posted before, or its call was made: one id is one call.
     Known,
-    /// It renews one that was received then (UTC) and whose call is still to be made.
+    /// It renews the request that was received at this instant (UTC) and whose call is still to be made.
     Renews(Timestamp),
     /// It is judged by itself.
     New,
@@ -27,7 +27,7 @@ pub enum Receipt {
 
 /// Decides what a request is. `calls` are the reminders of the one that was posted before.
 #[must_use]
-pub fn receipt(before: Option<&PostRow>, calls: &[HeldRow], digest: &BodyDigest) -> Receipt {
+pub fn receipt(before: Option<&PostRow>, calls: &[LoadedReminder], digest: &BodyDigest) -> Receipt {
     let Some(before) = before else { return Receipt::New };
     let stands = match before.standing {
         PostStanding::Accepted | PostStanding::Withdrawn => true,
@@ -54,20 +54,20 @@ pub fn receipt(before: Option<&PostRow>, calls: &[HeldRow], digest: &BodyDigest)
 
 /// The call itself, without its retries.
 #[must_use]
-pub fn first_call(calls: &[HeldRow]) -> Option<&HeldRow> {
+pub fn first_call(calls: &[LoadedReminder]) -> Option<&LoadedReminder> {
     calls.iter().find(|held| held.lead == Lead::NOW)
 }
 
 /// Whether these phones of a request leave out the one that its call is about.
 #[must_use]
-pub fn has_other_phone(calls: &[HeldRow], phones: &[Personal]) -> bool {
+pub fn has_other_phone(calls: &[LoadedReminder], phones: &[Personal]) -> bool {
     let called = first_call(calls).and_then(|held| held.phone.as_ref());
     called.is_some_and(|called| !phones.is_empty() && !phones.contains(called))
 }
 
 /// How a request stands of which the ledger holds this call.
 #[must_use]
-pub fn of_call(held: &HeldRow) -> RequestedCall {
+pub fn of_call(held: &LoadedReminder) -> RequestedCall {
     RequestedCall {
         reminder_id: Some(held.id),
         appointment_id: held.appointment_id.clone(),
@@ -122,7 +122,7 @@ pub fn first_minute(now: Timestamp) -> i64 {
     minute(now) - MINUTES_OF_RATE
 }
 
-/// After how many seconds the requests of the minute `first` count no more.
+/// The number of seconds after which the requests of the minute `first` count no more.
 #[must_use]
 pub fn seconds_until_room(first: i64, now: Timestamp) -> u64 {
     let ends = (first + MINUTES_OF_RATE + 1) * 60;
@@ -147,7 +147,7 @@ pub fn received<'a>(post: &'a TakePost, received_at: Timestamp, word: Option<&'s
 
 /// The row of the audit log about a call whose request was withdrawn.
 #[must_use]
-pub fn withdrawn<'a>(held: &'a HeldRow, withdraw: &'a Withdraw) -> Entry<'a> {
+pub fn withdrawn<'a>(held: &'a LoadedReminder, withdraw: &'a Withdraw) -> Entry<'a> {
     Entry {
         reason: Some(WITHDRAWN.into()),
         actor: Some(withdraw.actor.as_str().into()),
@@ -157,7 +157,7 @@ pub fn withdrawn<'a>(held: &'a HeldRow, withdraw: &'a Withdraw) -> Entry<'a> {
 
 /// The row of the audit log about a call whose request was renewed by one that a rule refuses.
 #[must_use]
-pub fn refused_anew<'a>(held: &'a HeldRow, post: &'a TakePost, reason: SkipReason) -> Entry<'a> {
+pub fn refused_anew<'a>(held: &'a LoadedReminder, post: &'a TakePost, reason: SkipReason) -> Entry<'a> {
     Entry {
         reason: Some(reason.as_str().into()),
         actor: Some(post.actor.as_str().into()),
@@ -167,7 +167,7 @@ pub fn refused_anew<'a>(held: &'a HeldRow, post: &'a TakePost, reason: SkipReaso
 
 /// What is answered to a withdrawal whose request has this call.
 #[must_use]
-pub fn withdrawal(held: &HeldRow) -> Withdrawal {
+pub fn withdrawal(held: &LoadedReminder) -> Withdrawal {
     let call = of_call(held);
     match held.state {
         State::Sending | State::Delivered | State::Uncertain => Withdrawal::AlreadySent(call),

@@ -9,7 +9,7 @@ use std::fmt;
 use jiff::Timestamp;
 
 use super::chain::Hash;
-use super::change::{AttemptChange, Came, Change, HeldRow, RowChange, Set};
+use super::change::{AttemptChange, Change, ExchangeResult, LoadedReminder, RowChange, RowUpdate};
 use super::gate::Opening;
 use super::{CancelByHand, LedgerError, Recover, Resolution, Resolve, SettleTo, Settlement, Step, TakeIntents};
 use crate::audit::{Entry, Event};
@@ -86,7 +86,7 @@ impl Moved {
 
     /// No move: it stays in the state it has.
     #[must_use]
-    pub const fn none(held: &HeldRow) -> Self {
+    pub const fn none(held: &LoadedReminder) -> Self {
         Self { to: held.state }
     }
 }
@@ -123,15 +123,20 @@ pub fn go(of: Move, from: Option<State>, to: State) -> Result<Moved, NoMove> {
     }
 }
 
-pub(super) fn go_on(held: &HeldRow, of: Move, to: State) -> Result<Moved, NoMove> {
+pub(super) fn go_on(held: &LoadedReminder, of: Move, to: State) -> Result<Moved, NoMove> {
     go(of, Some(held.state), to)
 }
 
-/// An intent: exactly one request of that step may follow its commit, sent with that account.
+/// An intent: exactly one request of this step may follow its commit, sent with this account.
 ///
 /// # Errors
 /// When the reminder isn't pending.
-pub fn taken<'a>(held: &'a HeldRow, step: Step, account: &'a str, ask: &'a TakeIntents) -> Result<Change<'a>, NoMove> {
+pub fn taken<'a>(
+    held: &'a LoadedReminder,
+    step: Step,
+    account: &'a str,
+    ask: &'a TakeIntents,
+) -> Result<Change<'a>, NoMove> {
     let number = held.attempt + 1;
     let moved = go_on(held, Move::Take, State::Sending)?;
     let other_account = (held.account != account).then_some(account);
@@ -141,16 +146,13 @@ pub fn taken<'a>(held: &'a HeldRow, step: Step, account: &'a str, ask: &'a TakeI
         actor: Some(ask.actor.as_str().into()),
         ..held.entry(ask.now, Event::DeliveryIntent)
     };
-    Ok(Change {
-        row: RowChange::Held(held.guard(), Set::Taken { moved, attempt: number, account: other_account }),
-        attempt: Some(AttemptChange::Begin { number, step }),
-        at: ask.now,
-        entries: vec![entry],
-    })
+    let set = RowUpdate::Taken { moved, attempt: number, account: other_account };
+    let row = RowChange::Update(held.expected_state(), set);
+    Ok(Change { row, attempt: Some(AttemptChange::Begin { number, step }), at: ask.now, entries: vec![entry] })
 }
 
 /// The word by which an intent is announced as something else than a first request.
-fn announcement(held: &HeldRow, step: Step) -> Option<&'static str> {
+fn announcement(held: &LoadedReminder, step: Step) -> Option<&'static str> {
     match step {
         Step::Contact => Some("contact"),
         Step::Call if held.unknown_fates > 0 => Some("resend"),
@@ -162,9 +164,9 @@ fn announcement(held: &HeldRow, step: Step) -> Option<&'static str> {
 struct Ending {
     to: State,
     event: Event,
-    /// For the attempt's row.
+    /// The word in the attempt's row.
     outcome: &'static str,
-    /// For one that returns to pending.
+    /// The earliest time of the next attempt, where the reminder returns to pending (UTC).
     next_at: Option<Timestamp>,
     adds_try: bool,
     adds_unknown: bool,
@@ -199,7 +201,7 @@ impl Ending {
             SettleTo::Failed => Self::over(State::Failed, Event::DeliveryFailed),
             SettleTo::Dropped => Self::over(State::Dropped, Event::DeliveryDropped),
             SettleTo::Uncertain => Self::uncertain(),
-            // too late to be repeated: nobody knows, and no further request will find out
+            // nobody knows whether the call was made, and it is too late to send the request again
             SettleTo::Again { next_at, resend: true, .. } if *next_at >= expires_at => Self::uncertain(),
             SettleTo::Again { next_at, counts, resend: true } => Self {
                 adds_try: *counts,
@@ -227,14 +229,14 @@ impl Ending {
 ///
 /// # Errors
 /// When none is.
-pub fn settled<'a>(held: &'a HeldRow, ended: &'a Settlement, trial: Option<Hash>) -> Result<Change<'a>, NoMove> {
+pub fn settled<'a>(held: &'a LoadedReminder, ended: &'a Settlement, trial: Option<Hash>) -> Result<Change<'a>, NoMove> {
     let ending = Ending::of(ended, held.expires_at);
     let is_too_late = ending.is_too_late(held.expires_at);
     let moved = go_on(held, Move::Settle, if is_too_late { State::Expired } else { ending.to })?;
     let unknown_fates = held.unknown_fates + u32::from(ending.adds_unknown);
     let set = match ending.next_at {
-        None => Set::State { moved, unknown_fates, trial: trial.filter(|_| ending.to == State::Delivered) },
-        Some(next_at) => Set::Retry {
+        None => RowUpdate::State { moved, unknown_fates, trial: trial.filter(|_| ending.to == State::Delivered) },
+        Some(next_at) => RowUpdate::Retry {
             moved,
             next_at,
             tries: held.tries + u32::from(ending.adds_try),
@@ -247,17 +249,17 @@ pub fn settled<'a>(held: &'a HeldRow, ended: &'a Settlement, trial: Option<Hash>
         let actor = Some(ended.actor.as_str().into());
         entries.push(Entry { actor, ..held.entry(ended.at, Event::ReminderExpired) });
     }
-    let came = Came {
+    let came = ExchangeResult {
         http_status: ended.http_status,
         latency_us: ended.latency.map(|latency| i64::try_from(latency.as_micros()).unwrap_or(i64::MAX)),
         remote_id: ended.remote_id.as_deref(),
         class: ended.class.as_deref(),
     };
     let attempt = AttemptChange::End { number: ended.attempt, outcome: ending.outcome, came };
-    Ok(Change { row: RowChange::Held(held.guard(), set), attempt: Some(attempt), at: ended.at, entries })
+    Ok(Change { row: RowChange::Update(held.expected_state(), set), attempt: Some(attempt), at: ended.at, entries })
 }
 
-fn settled_entry<'a>(held: &'a HeldRow, ended: &'a Settlement, ending: &Ending) -> Entry<'a> {
+fn settled_entry<'a>(held: &'a LoadedReminder, ended: &'a Settlement, ending: &Ending) -> Entry<'a> {
     let step_word = match ended.to {
         SettleTo::ContactReady { .. } | SettleTo::ContactForgotten => Some(ending.outcome),
         SettleTo::Delivered | SettleTo::Failed | SettleTo::Uncertain | SettleTo::Again { .. } | SettleTo::Dropped => {
@@ -302,12 +304,12 @@ pub enum CrashFinding {
     Resent,
 }
 
-/// A start found the reminder `sending`, with a request of that step under way.
+/// A start found the reminder `sending`, with a request of this step under way.
 ///
 /// # Errors
 /// When it wasn't.
 pub fn recovered<'a>(
-    held: &'a HeldRow,
+    held: &'a LoadedReminder,
     step: Option<Step>,
     recover: &'a Recover,
 ) -> Result<(Change<'a>, CrashFinding), NoMove> {
@@ -317,9 +319,9 @@ pub fn recovered<'a>(
     }
 }
 
-/// Finding or creating a contact twice harms nobody.
-fn contact_step_recovered<'a>(held: &'a HeldRow, recover: &'a Recover) -> Result<Change<'a>, NoMove> {
-    let set = Set::Retry {
+/// The change after a crash during a contact step: it is repeated, since finding or creating a contact twice harms nobody.
+fn contact_step_recovered<'a>(held: &'a LoadedReminder, recover: &'a Recover) -> Result<Change<'a>, NoMove> {
+    let set = RowUpdate::Retry {
         moved: go_on(held, Move::Recover, State::Pending)?,
         next_at: recover.now,
         tries: held.tries,
@@ -333,8 +335,8 @@ fn contact_step_recovered<'a>(held: &'a HeldRow, recover: &'a Recover) -> Result
     Ok(crashed(held, recover, set, "refused", vec![entry]))
 }
 
-/// Uncertain; then pending again where the schedule says so and repeats are left.
-fn call_recovered<'a>(held: &'a HeldRow, recover: &'a Recover) -> Result<(Change<'a>, CrashFinding), NoMove> {
+/// The change after a crash during a call: uncertain; pending again where the schedule says so and repeats are left.
+fn call_recovered<'a>(held: &'a LoadedReminder, recover: &'a Recover) -> Result<(Change<'a>, CrashFinding), NoMove> {
     let attempts = recover.resend.get(&held.schedule).filter(|_| recover.now < held.expires_at);
     let tries = held.tries + u32::from(attempts.is_some());
     let (to, found) = match attempts {
@@ -342,7 +344,7 @@ fn call_recovered<'a>(held: &'a HeldRow, recover: &'a Recover) -> Result<(Change
         Some(attempts) if tries < *attempts => (State::Pending, CrashFinding::Resent),
         Some(_) => (State::Dropped, CrashFinding::Uncertain),
     };
-    let set = Set::Retry {
+    let set = RowUpdate::Retry {
         moved: go_on(held, Move::Recover, to)?,
         next_at: held.next_at.max(recover.now),
         tries,
@@ -365,18 +367,18 @@ fn call_recovered<'a>(held: &'a HeldRow, recover: &'a Recover) -> Result<(Change
 }
 
 fn crashed<'a>(
-    held: &HeldRow,
+    held: &LoadedReminder,
     recover: &Recover,
-    set: Set<'a>,
+    set: RowUpdate<'a>,
     outcome: &'static str,
     entries: Vec<Entry<'a>>,
 ) -> Change<'a> {
-    let came = Came { class: Some("crash"), ..Came::default() };
+    let came = ExchangeResult { class: Some("crash"), ..ExchangeResult::default() };
     let attempt = AttemptChange::End { number: held.attempt, outcome, came };
-    Change { row: RowChange::Held(held.guard(), set), attempt: Some(attempt), at: recover.now, entries }
+    Change { row: RowChange::Update(held.expected_state(), set), attempt: Some(attempt), at: recover.now, entries }
 }
 
-fn crash_entry<'a>(held: &'a HeldRow, recover: &'a Recover, event: Event) -> Entry<'a> {
+fn crash_entry<'a>(held: &'a LoadedReminder, recover: &'a Recover, event: Event) -> Entry<'a> {
     Entry {
         attempt: Some(held.attempt),
         reason: Some("crash".into()),
@@ -389,7 +391,7 @@ fn crash_entry<'a>(held: &'a HeldRow, recover: &'a Recover, event: Event) -> Ent
 ///
 /// # Errors
 /// When the reminder's state, its time or its purged payload doesn't allow it.
-pub fn resolved<'a>(held: &'a HeldRow, resolve: &'a Resolve) -> Result<Change<'a>, LedgerError> {
+pub fn resolved<'a>(held: &'a LoadedReminder, resolve: &'a Resolve) -> Result<Change<'a>, LedgerError> {
     let (set, word) = match resolve.verdict {
         Resolution::Delivered => (decided(held, State::Delivered)?, "delivered"),
         Resolution::Drop => (decided(held, State::Dropped)?, "drop"),
@@ -402,15 +404,15 @@ pub fn resolved<'a>(held: &'a HeldRow, resolve: &'a Resolve) -> Result<Change<'a
         detail: Some(resolve.reason.as_str().into()),
         ..held.entry(resolve.now, Event::OperatorResolved)
     };
-    let row = RowChange::Held(held.guard(), set);
+    let row = RowChange::Update(held.expected_state(), set);
     Ok(Change { row, attempt: None, at: resolve.now, entries: vec![entry] })
 }
 
-fn decided(held: &HeldRow, to: State) -> Result<Set<'static>, LedgerError> {
+fn decided(held: &LoadedReminder, to: State) -> Result<RowUpdate<'static>, LedgerError> {
     let (id, is) = (held.id, held.state);
     let moved = go_on(held, Move::Resolve, to)
         .map_err(|_| LedgerError::Refused(format!("reminder {id} is {is}: only an uncertain one can become {to}")))?;
-    Ok(Set::State { moved, unknown_fates: held.unknown_fates, trial: None })
+    Ok(RowUpdate::State { moved, unknown_fates: held.unknown_fates, trial: None })
 }
 
 /// Why a reminder can't be sent again in time, if it can't: it may not be sent at or after `expires_at`, and its recipient's
@@ -429,7 +431,7 @@ pub fn too_late_to_resend(expires_at: Timestamp, opening: Opening, now: Timestam
     }
 }
 
-fn resent(held: &HeldRow, now: Timestamp) -> Result<Set<'static>, LedgerError> {
+fn resent(held: &LoadedReminder, now: Timestamp) -> Result<RowUpdate<'static>, LedgerError> {
     let (id, is) = (held.id, held.state);
     let refused = |sentence| Err(LedgerError::Refused(sentence));
     let may_be_asked = is == State::Expired || go_on(held, Move::Resolve, State::Pending).is_ok();
@@ -448,14 +450,14 @@ fn resent(held: &HeldRow, now: Timestamp) -> Result<Set<'static>, LedgerError> {
         return refused(format!("reminder {id} may not be sent again: its payload was removed"));
     }
     let unknown_fates = held.unknown_fates;
-    Ok(Set::Retry { moved, next_at: now, tries: 0, unknown_fates, contact_renewed: false })
+    Ok(RowUpdate::Retry { moved, next_at: now, tries: 0, unknown_fates, contact_renewed: false })
 }
 
-/// Its time is over.
+/// The change by which a pending reminder expires.
 ///
 /// # Errors
 /// When it isn't pending.
-pub fn expired<'a>(held: &'a HeldRow, now: Timestamp, actor: &'a str) -> Result<Change<'a>, NoMove> {
+pub fn expired<'a>(held: &'a LoadedReminder, now: Timestamp, actor: &'a str) -> Result<Change<'a>, NoMove> {
     let moved = go_on(held, Move::Expire, State::Expired)?;
     let entry = Entry {
         actor: Some(actor.into()),
@@ -465,20 +467,20 @@ pub fn expired<'a>(held: &'a HeldRow, now: Timestamp, actor: &'a str) -> Result<
     Ok(only_state(held, moved, now, entry))
 }
 
-/// It is not to be sent; `entry` says why.
+/// The change by which a pending reminder is cancelled; `entry` says why.
 ///
 /// # Errors
 /// When it isn't pending.
-pub fn cancelled<'a>(held: &HeldRow, entry: Entry<'a>) -> Result<Change<'a>, NoMove> {
+pub fn cancelled<'a>(held: &LoadedReminder, entry: Entry<'a>) -> Result<Change<'a>, NoMove> {
     let moved = go_on(held, Move::Cancel, State::Cancelled)?;
     Ok(only_state(held, moved, entry.at, entry))
 }
 
-/// A person cancels it, for good: like one of unknown fate it is not brought back by a plan.
+/// The change by which a person cancels a pending reminder for good: like one of unknown fate it is not brought back by a plan.
 ///
 /// # Errors
 /// When it isn't pending.
-pub fn cancelled_by_hand<'a>(held: &'a HeldRow, cancel: &'a CancelByHand) -> Result<Change<'a>, LedgerError> {
+pub fn cancelled_by_hand<'a>(held: &'a LoadedReminder, cancel: &'a CancelByHand) -> Result<Change<'a>, LedgerError> {
     let (id, is) = (held.id, held.state);
     let moved = go_on(held, Move::Cancel, State::Cancelled)
         .map_err(|_| LedgerError::Refused(format!("reminder {id} is {is}: only a pending one can be cancelled")))?;
@@ -487,18 +489,18 @@ pub fn cancelled_by_hand<'a>(held: &'a HeldRow, cancel: &'a CancelByHand) -> Res
         detail: Some(cancel.reason.as_str().into()),
         ..held.entry(cancel.now, Event::OperatorCancelled)
     };
-    let row = RowChange::Held(held.guard(), Set::Withdrawn { moved });
+    let row = RowChange::Update(held.expected_state(), RowUpdate::Withdrawn { moved });
     Ok(Change { row, attempt: None, at: cancel.now, entries: vec![entry] })
 }
 
-fn only_state<'a>(held: &HeldRow, moved: Moved, at: Timestamp, entry: Entry<'a>) -> Change<'a> {
-    let set = Set::State { moved, unknown_fates: held.unknown_fates, trial: None };
-    Change { row: RowChange::Held(held.guard(), set), attempt: None, at, entries: vec![entry] }
+fn only_state<'a>(held: &LoadedReminder, moved: Moved, at: Timestamp, entry: Entry<'a>) -> Change<'a> {
+    let set = RowUpdate::State { moved, unknown_fates: held.unknown_fates, trial: None };
+    Change { row: RowChange::Update(held.expected_state(), set), attempt: None, at, entries: vec![entry] }
 }
 
-/// It waits for its recipient's calling hours.
+/// The change by which a pending reminder waits until its recipient's calling hours open.
 #[must_use]
-pub fn put_off(held: &HeldRow, now: Timestamp, opening: Timestamp) -> Change<'static> {
-    let row = RowChange::Held(held.guard(), Set::PutOff { next_at: opening });
+pub fn put_off(held: &LoadedReminder, now: Timestamp, opening: Timestamp) -> Change<'static> {
+    let row = RowChange::Update(held.expected_state(), RowUpdate::PutOff { next_at: opening });
     Change { row, attempt: None, at: now, entries: Vec::new() }
 }

@@ -91,7 +91,7 @@ pub type LedgerResult<T> = Result<T, LedgerError>;
 #[async_trait]
 pub trait Runs: Send + Sync {
     /// A schedule was loaded (at start, by reload): its text version is kept; a new schedule, or one whose cron, zone
-    /// or `enabled` changed, gets its cursor at `now`. Answers its cursor and standing.
+    /// or `enabled` changed, gets its cursor at `now`. Returns its cursor and standing.
     async fn load_schedule(&self, loaded: LoadedSchedule) -> LedgerResult<ScheduleStanding>;
     /// A schedule's file is gone: its pending reminders are cancelled, it is no longer listed.
     async fn remove_schedule(&self, name: &str, now: Timestamp, actor: &str) -> LedgerResult<u64>;
@@ -103,21 +103,21 @@ pub trait Runs: Send + Sync {
     async fn begin_run(&self, start: RunStart) -> LedgerResult<Option<RunId>>;
     /// A run's source was read: its plan is reconciled, in one transaction with the run's row and its audit rows.
     async fn record_run(&self, record: RunRecord) -> LedgerResult<RecordedRun>;
-    /// The service died while this run was being evaluated: counted, and the third time it fails. Answers it as it is then.
+    /// The service died while this run was being evaluated: counted, and the third time it fails. Returns it as it is then.
     async fn interrupt_run(&self, id: RunId, now: Timestamp, actor: &str) -> LedgerResult<RunRow>;
-    /// A person ends a run that a guard holds. Answers it as it is then.
+    /// A person ends a run that a guard holds. Returns it as it is then.
     async fn reject_run(&self, reject: RejectRun) -> LedgerResult<RunRow>;
-    /// Nominal times that are not evaluated (missed, paused, overlap), or a cursor moved back with the clock.
+    /// Records nominal times that are not evaluated (missed, paused, overlap), or moves the cursor back with the clock.
     async fn pass_over(&self, passed: PassedOver) -> LedgerResult<()>;
     /// Runs.
     async fn runs(&self, which: RunsAsk) -> LedgerResult<Vec<RunRow>>;
     /// What a plan needs to know. `windows`: half-open ranges of starts (UTC).
     async fn knowledge(&self, ask: KnowledgeAsk) -> LedgerResult<Knowledge>;
-    /// By appointment, the latest start with a reminder that is `delivered` (a trial at another address apart), `sending` or
-    /// `uncertain`.
+    /// For each appointment, the latest start with a reminder that is `delivered` (unless a sandbox at another address accepted
+    /// it), `sending` or `uncertain`.
     async fn last_called_starts(&self, ask: LastCalledAsk) -> LedgerResult<HashMap<String, Timestamp>>;
-    /// By schedule, how many calls a run in shadow mode wrote down for a time to come that have no reminder yet: once the schedule is
-    /// live, nobody else makes them.
+    /// For each schedule, the number of calls that a run in shadow mode wrote down for a time to come and that have no reminder
+    /// yet: once the schedule is live, nobody else makes them.
     async fn rehearsed_to_come(&self, now: Timestamp) -> LedgerResult<BTreeMap<String, u64>>;
 }
 
@@ -127,11 +127,12 @@ pub trait Outbox: Send + Sync {
     /// Settles each attempt by compare-and-set, then commits intents for what may be sent now where that is asked for, all
     /// in one transaction: what ends makes room for what begins with the same commit. The sends follow at once.
     async fn exchange(&self, ended: Arc<[Settlement]>, ask: Option<TakeIntents>) -> LedgerResult<SettledAndTaken>;
-    /// At the start: every `sending` becomes uncertain, then what may be resent returns to pending.
+    /// Settles what a crash left, when the service starts: every `sending` becomes uncertain, then what may be resent returns to
+    /// pending.
     async fn recover(&self, recover: Recover) -> LedgerResult<Recovered>;
-    /// A person decides about one reminder; answers it as it is then.
+    /// A person decides about one reminder; returns it as it is then.
     async fn by_hand(&self, decision: ByHand) -> LedgerResult<ReminderRow>;
-    /// Pending ones past their expiry become `expired`, also of schedules that aren't loaded. Answers how many.
+    /// Lets pending reminders past their expiry become `expired`, also those of schedules that aren't loaded. Returns how many.
     async fn expire(&self, now: Timestamp) -> LedgerResult<u64>;
     /// Reminders by schedule, state or appointment, oldest first.
     async fn reminders(&self, ask: ReminderAsk) -> LedgerResult<Vec<ReminderRow>>;
@@ -139,7 +140,7 @@ pub trait Outbox: Send + Sync {
     async fn briefs(&self, ask: ReminderAsk) -> LedgerResult<Vec<ReminderBrief>>;
     /// When something may next be sent or expires, over those schedules.
     async fn next_due(&self, schedules: &[String]) -> LedgerResult<Option<Timestamp>>;
-    /// Pending, uncertain, held: counts for `status`.
+    /// The counts for `status`: pending, uncertain, held.
     async fn tally(&self) -> LedgerResult<Tally>;
     /// How many pending reminders are due before `until` (UTC), by schedule and five minutes.
     async fn queue(&self, until: Timestamp) -> LedgerResult<Vec<QueueSlot>>;
@@ -168,11 +169,11 @@ pub trait Pauses: Send + Sync {
 pub trait Outcomes: Send + Sync {
     /// A record of a call: matched to its reminder, kept, and applied to it, once.
     async fn take_report(&self, record: RecordedCall) -> LedgerResult<ReportTaken>;
-    /// A person says what became of a call; answers the reminder as it is then.
+    /// A person says what became of a call; returns the reminder as it is then.
     async fn set_outcome(&self, word: OutcomeByHand) -> LedgerResult<ReminderRow>;
-    /// A person has somebody called again; answers the new reminders.
+    /// A person has somebody called again; returns the new reminders.
     async fn call_again(&self, again: CallAgain) -> LedgerResult<Vec<ReminderRow>>;
-    /// Accepted calls without an outcome become `unreported`. Answers how many.
+    /// Records accepted calls without an outcome as `unreported`. Returns how many.
     async fn pass_unreported(&self, unreported: Unreported) -> LedgerResult<u64>;
     /// The accepted calls whose intents were committed at or after this (UTC), in their order.
     async fn accepted_calls(&self, since: Timestamp) -> LedgerResult<Vec<AcceptedCall>>;
@@ -191,7 +192,7 @@ pub trait Outcomes: Send + Sync {
     async fn begin_canary(&self, begin: BeginCanary) -> LedgerResult<()>;
     /// What its request came to.
     async fn settle_canary(&self, ended: SettledCanary) -> LedgerResult<()>;
-    /// Canaries whose time to be heard is over are silent; answers those of schedules.
+    /// Canaries whose time to be heard is over are silent; returns those of schedules.
     async fn pass_canaries(&self, now: Timestamp, actor: &str) -> LedgerResult<Vec<CanaryRow>>;
     /// Canaries.
     async fn canaries(&self, ask: CanariesAsk) -> LedgerResult<Vec<CanaryRow>>;
@@ -199,7 +200,7 @@ pub trait Outcomes: Send + Sync {
     async fn write_backs(&self, ask: WriteBacksAsk) -> LedgerResult<Vec<WriteBackRow>>;
     /// How an attempt to write an outcome ended; `false`: it doesn't wait any more.
     async fn settle_write_back(&self, ended: SettledWriteBack) -> LedgerResult<bool>;
-    /// A person has seen that outcomes could not be written; answers those write-backs.
+    /// A person has seen that outcomes could not be written; returns those write-backs.
     async fn acknowledge_write_backs(&self, ask: AcknowledgeWriteBacks) -> LedgerResult<Vec<WriteBackRow>>;
 }
 
@@ -208,7 +209,7 @@ pub trait Outcomes: Send + Sync {
 pub trait Inbox: Send + Sync {
     /// Judges a request by its schedule's rules and keeps it, with its run and its reminder, in one transaction.
     async fn take_post(&self, post: TakePost) -> LedgerResult<PostTaken>;
-    /// Nobody is to be called for a request any more.
+    /// Withdraws a request: nobody is to be called for it any more.
     async fn withdraw(&self, withdraw: Withdraw) -> LedgerResult<Withdrawal>;
     /// Requests, in the order of their receipts.
     async fn posts(&self, ask: PostsAsk) -> LedgerResult<Vec<PostRow>>;
@@ -221,7 +222,7 @@ pub trait Log: Send + Sync {
     async fn append(&self, entries: Vec<Entry<'static>>) -> LedgerResult<()>;
     /// One page of the log, oldest first; at most 10,000 rows a page.
     async fn audit(&self, filter: AuditFilter) -> LedgerResult<Vec<AuditRow>>;
-    /// Last sequence number and hash (0 and the empty chain's hash when there is none).
+    /// The number and hash of the log's last row (0 and the empty chain's hash when there is none).
     async fn head(&self) -> LedgerResult<Head>;
     /// How the calls stand about which something was written in that time, each once, in the order of the deciding rows.
     async fn fates(&self, ask: FatesAsk) -> LedgerResult<Vec<DecidedFate>>;

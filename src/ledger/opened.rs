@@ -28,8 +28,8 @@ use crate::plan::Knowledge;
 use crate::reminder::{ReminderId, RunId};
 use crate::settings::Rate;
 
-/// From this many ids on, two readers look reminders up in parallel: for fewer, starting a second thread takes longer than
-/// the look-up.
+/// The number of ids from which on two readers look reminders up in parallel: for fewer, starting a second thread takes longer
+/// than the look-up.
 const WORTH_TWO_READERS: usize = 1_000;
 
 /// The reads of a store; each sees one consistent snapshot and does not wait for the writer.
@@ -46,7 +46,7 @@ pub trait Reads: Send + Sync {
     fn knowledge(&self, ask: &KnowledgeAsk) -> LedgerResult<Knowledge>;
     /// The opt-out list.
     fn optouts(&self) -> LedgerResult<Vec<OptOut>>;
-    /// For each appointment the latest start that was reported or may have been.
+    /// For each appointment the latest start of which somebody was told, or may have been.
     fn last_called_starts(&self, ask: LastCalledAsk) -> LedgerResult<HashMap<String, Timestamp>>;
     /// How many rehearsed calls are still to come, by schedule.
     fn rehearsed_to_come(&self, now: Timestamp) -> LedgerResult<BTreeMap<String, u64>>;
@@ -90,7 +90,7 @@ pub trait Reads: Send + Sync {
     fn labels(&self, ask: &LabelsAsk) -> LedgerResult<HashMap<(String, String), Personal>>;
     /// The newest appointments of whoever somebody looks for.
     fn find_people(&self, ask: &PeopleAsk) -> LedgerResult<FoundPeople>;
-    /// Pending reminders that are due before this instant, by five minutes.
+    /// The pending reminders that are due before this instant, counted for every five minutes.
     fn queue(&self, until: Timestamp) -> LedgerResult<Vec<QueueSlot>>;
     /// Why nothing may be sent, if rows are lost.
     fn loss(&self) -> Option<Loss>;
@@ -135,7 +135,7 @@ impl Ledger {
     /// Removes what the ledger holds of one person, and every copy of it in its files. The log's chain stays whole.
     ///
     /// # Errors
-    /// When a call to that phone is being sent, or the store can't be written.
+    /// When a call to this phone is being sent, or the store can't be written.
     pub async fn forget(&self, forget: Forget) -> LedgerResult<Forgotten> {
         let writer = self.writer.as_ref().ok_or(LedgerError::ReadOnly)?;
         writer.perform(move |tx| tx.forget(&forget), Afterwards::Overwrite).await

@@ -7,20 +7,20 @@ use super::gate::Opening;
 use super::{LedgerError, LedgerResult};
 use crate::zones::{Calendars, Zone, Zones};
 
-/// Calling hours by their text and zone name, each parsed once.
+/// The calling hours of reminders, found by their text and the zone's name; each is parsed once.
 pub struct Openings {
     zones: Zones,
     calendars: Calendars,
 }
 
 impl Openings {
-    /// None is known yet.
+    /// Knows no hours yet.
     #[must_use]
     pub fn new(zones: Zones) -> Self {
         Self { zones, calendars: Calendars::default() }
     }
 
-    /// Whether phones may ring at `now` under hours as a schedule writes them, in that zone.
+    /// Whether phones may ring at `now` under hours as a schedule writes them, in this zone.
     ///
     /// # Errors
     /// When the store holds hours or a zone that this version doesn't know.
@@ -36,7 +36,7 @@ impl Openings {
         })
     }
 
-    /// The calendar day of an instant in that zone.
+    /// The calendar day of an instant in this zone.
     ///
     /// # Errors
     /// When the store holds a zone that this version doesn't know.

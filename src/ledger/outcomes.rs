@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use jiff::Timestamp;
 
-use super::change::{Change, HeldRow, RowChange, Set};
+use super::change::{Change, LoadedReminder, RowChange, RowUpdate};
 use super::life::{self, Move, Moved, NoMove};
 use super::{LedgerError, OutcomeByHand, RecordedCall, Unreported};
 use crate::audit::fates::PROOF;
@@ -39,12 +39,12 @@ pub struct CallRow {
     pub first_at: Timestamp,
     /// When its last one came (UTC).
     pub last_at: Timestamp,
-    /// Of the facts that were reported.
+    /// The digests of the facts that were reported.
     pub digests: Vec<Digest>,
 }
 
 impl CallRow {
-    /// Under which id the call of a record is kept.
+    /// The id under which the call of a record is kept.
     #[must_use]
     pub fn id_of(record: &RecordedCall, digest: &Digest) -> String {
         let facts = &record.facts;
@@ -101,7 +101,7 @@ pub struct OutcomeChange<'a> {
 }
 
 /// The outcome that holds from now on, if the record changes it.
-fn told_now(held: &HeldRow, record: &RecordedCall, report: &Report) -> Option<ReportedOutcome> {
+fn told_now(held: &LoadedReminder, record: &RecordedCall, report: &Report) -> Option<ReportedOutcome> {
     let at = record.facts.own_time().unwrap_or(record.now);
     let reported = report.outcome.map(|outcome| ReportedOutcome { outcome, teller: Teller::Record, at });
     reported.and_then(|reported| standing::raised(held.outcome, reported))
@@ -109,7 +109,7 @@ fn told_now(held: &HeldRow, record: &RecordedCall, report: &Report) -> Option<Re
 
 /// The same, if it is another word than the one that holds.
 #[must_use]
-pub fn raised(held: &HeldRow, record: &RecordedCall, report: &Report) -> Option<ReportedOutcome> {
+pub fn raised(held: &LoadedReminder, record: &RecordedCall, report: &Report) -> Option<ReportedOutcome> {
     told_now(held, record, report).filter(|raised| held.outcome.map(|held| held.outcome) != Some(raised.outcome))
 }
 
@@ -118,7 +118,7 @@ pub fn raised(held: &HeldRow, record: &RecordedCall, report: &Report) -> Option<
 /// # Errors
 /// Never for what the table of moves has.
 pub fn told<'a>(
-    held: &'a HeldRow,
+    held: &'a LoadedReminder,
     record: &'a RecordedCall,
     report: &Report,
     next: Option<String>,
@@ -134,12 +134,12 @@ pub fn told<'a>(
         entries.push(outcome_entry(held, record, raised, next));
     }
     let is_news = moved.is_some() || raised.is_some() || held.heard_at.is_none();
-    let set = Set::Told {
+    let set = RowUpdate::Told {
         moved: moved.unwrap_or_else(|| Moved::none(held)),
         outcome: holds,
         heard_at: Some(held.heard_at.unwrap_or(record.now)),
     };
-    let row = RowChange::Held(held.guard(), set);
+    let row = RowChange::Update(held.expected_state(), set);
     Ok(OutcomeChange {
         change: is_news.then_some(Change { row, attempt: None, at: record.now, entries }),
         outcome: holds.map(|holds| holds.outcome),
@@ -148,7 +148,7 @@ pub fn told<'a>(
 }
 
 /// A record of a call shows that its request arrived: one of unknown fate, or one that waits for a resend, is delivered.
-fn proved(held: &HeldRow) -> Result<Option<Moved>, NoMove> {
+fn proved(held: &LoadedReminder) -> Result<Option<Moved>, NoMove> {
     match held.state {
         State::Uncertain => life::go(Move::Prove, Some(held.state), State::Delivered).map(Some),
         State::Pending if held.unknown_fates > 0 => life::go(Move::Prove, Some(held.state), State::Delivered).map(Some),
@@ -162,7 +162,7 @@ fn proved(held: &HeldRow) -> Result<Option<Moved>, NoMove> {
     }
 }
 
-/// That no report came by then.
+/// The outcome of a call of which no report came by `now` (UTC).
 #[must_use]
 pub const fn unreported_at(now: Timestamp) -> ReportedOutcome {
     ReportedOutcome { outcome: CallOutcome::Unreported, teller: Teller::Record, at: now }
@@ -176,7 +176,7 @@ pub const fn by_person(word: &OutcomeByHand) -> ReportedOutcome {
 
 /// No report of its call came in time; `None` where that isn't so.
 #[must_use]
-pub fn unreported<'a>(held: &'a HeldRow, ask: &'a Unreported) -> Option<Change<'a>> {
+pub fn unreported<'a>(held: &'a LoadedReminder, ask: &'a Unreported) -> Option<Change<'a>> {
     let is_over = held.schedule == ask.schedule
         && held.state == State::Delivered
         && held.outcome.is_none()
@@ -187,23 +187,27 @@ pub fn unreported<'a>(held: &'a HeldRow, ask: &'a Unreported) -> Option<Change<'
         actor: Some(ask.actor.as_str().into()),
         ..held.entry(ask.now, Event::OutcomeMissing)
     };
-    let set = Set::Told { moved: Moved::none(held), outcome: Some(outcome), heard_at: held.heard_at };
-    let row = RowChange::Held(held.guard(), set);
+    let set = RowUpdate::Told { moved: Moved::none(held), outcome: Some(outcome), heard_at: held.heard_at };
+    let row = RowChange::Update(held.expected_state(), set);
     is_over.then(|| Change { row, attempt: None, at: ask.now, entries: vec![entry] })
 }
 
-/// Its request ended with an unknown fate after a record of the call had come.
+/// The change of a reminder whose request ended with an unknown fate after a record of the call had come: it is delivered.
 ///
 /// # Errors
 /// Never for what the table of moves has.
-pub fn proved_before<'a>(held: &'a HeldRow, now: Timestamp, actor: &'a str) -> Result<Option<Change<'a>>, NoMove> {
+pub fn proved_before<'a>(
+    held: &'a LoadedReminder,
+    now: Timestamp,
+    actor: &'a str,
+) -> Result<Option<Change<'a>>, NoMove> {
     let Some(moved) = proved(held)? else { return Ok(None) };
-    let set = Set::Told { moved, outcome: held.outcome, heard_at: held.heard_at };
+    let set = RowUpdate::Told { moved, outcome: held.outcome, heard_at: held.heard_at };
     let entries = vec![proof_entry(held, now, actor)];
-    Ok(Some(Change { row: RowChange::Held(held.guard(), set), attempt: None, at: now, entries }))
+    Ok(Some(Change { row: RowChange::Update(held.expected_state(), set), attempt: None, at: now, entries }))
 }
 
-fn proof_entry<'a>(held: &'a HeldRow, now: Timestamp, actor: &'a str) -> Entry<'a> {
+fn proof_entry<'a>(held: &'a LoadedReminder, now: Timestamp, actor: &'a str) -> Entry<'a> {
     Entry {
         // without the attempt's number: lists by appointment and phone find deliveries with one by the time of their attempt
         reason: Some(PROOF.into()),
@@ -214,7 +218,7 @@ fn proof_entry<'a>(held: &'a HeldRow, now: Timestamp, actor: &'a str) -> Entry<'
 }
 
 fn outcome_entry<'a>(
-    held: &'a HeldRow,
+    held: &'a LoadedReminder,
     record: &'a RecordedCall,
     raised: ReportedOutcome,
     next: Option<String>,
@@ -249,18 +253,18 @@ pub fn unmatched_entry(record: &RecordedCall, why: Unmatched) -> Option<Entry<'_
 ///
 /// # Errors
 /// When the reminder was never sent.
-pub fn set_by_hand<'a>(held: &'a HeldRow, word: &'a OutcomeByHand) -> Result<Change<'a>, LedgerError> {
+pub fn set_by_hand<'a>(held: &'a LoadedReminder, word: &'a OutcomeByHand) -> Result<Change<'a>, LedgerError> {
     let (id, is) = (held.id, held.state);
     if !matching::was_sent(held.state, held.attempt, held.unknown_fates) {
         return Err(LedgerError::Refused(format!("reminder {id} is {is} and was not sent: it has no outcome")));
     }
     let told = by_person(word);
-    let set = Set::Told { moved: Moved::none(held), outcome: Some(told), heard_at: held.heard_at };
+    let set = RowUpdate::Told { moved: Moved::none(held), outcome: Some(told), heard_at: held.heard_at };
     let entry = Entry {
         reason: Some(word.outcome.as_str().into()),
         actor: Some(word.actor.as_str().into()),
         detail: word.reason.as_deref().map(Into::into),
         ..held.entry(word.now, Event::OperatorOutcome)
     };
-    Ok(Change { row: RowChange::Held(held.guard(), set), attempt: None, at: word.now, entries: vec![entry] })
+    Ok(Change { row: RowChange::Update(held.expected_state(), set), attempt: None, at: word.now, entries: vec![entry] })
 }

@@ -1,29 +1,30 @@
-//! pure: how many requests an account may start: a GCRA with a burst of one, whose whole state is one number.
+//! pure: how many requests an account may start: the generic cell rate algorithm (GCRA) with a burst of one, whose whole state is
+//! one number, the time from which the next request may start.
 
 /// Whether a request may start now, and what to remember. Times in µs UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Admission {
-    /// It may; the next one not before `tat`.
+    /// It may; the next one not before `free_at`.
     Now {
         /// The state afterwards.
-        tat: i64,
+        free_at: i64,
     },
-    /// It may not before `tat`.
+    /// It may not before `free_at`.
     At {
         /// The state, corrected when the wall clock went back.
-        tat: i64,
+        free_at: i64,
     },
 }
 
-/// Asks for one request. `tat`: the theoretical arrival time, before which nothing may start (`None`: nothing was ever
+/// Asks for one request. `free_at`: the theoretical arrival time, before which nothing may start (`None`: nothing was ever
 /// started); `interval`: between two requests.
 #[must_use]
-pub fn admit(tat: Option<i64>, interval: i64, now: i64) -> Admission {
+pub fn admit(free_at: Option<i64>, interval: i64, now: i64) -> Admission {
     let next = now.saturating_add(interval);
-    match tat {
+    match free_at {
         // With a burst of one no state is further ahead than one interval, unless the clock was set back.
-        Some(tat) if tat > now => Admission::At { tat: tat.min(next) },
-        Some(_) | None => Admission::Now { tat: next },
+        Some(free_at) if free_at > now => Admission::At { free_at: free_at.min(next) },
+        Some(_) | None => Admission::Now { free_at: next },
     }
 }
 
@@ -37,12 +38,12 @@ mod tests {
             steps in proptest::collection::vec(0_i64..900_000, 1..2_000),
         ) {
             let interval = 60_000_000 / 95;
-            let (mut now, mut tat, mut starts) = (0_i64, None, Vec::new());
+            let (mut now, mut free_at, mut starts) = (0_i64, None, Vec::new());
             for step in steps {
                 now += step;
-                match admit(tat, interval, now) {
-                    Admission::Now { tat: next } => { tat = Some(next); starts.push(now); }
-                    Admission::At { tat: next } => tat = Some(next),
+                match admit(free_at, interval, now) {
+                    Admission::Now { free_at: next } => { free_at = Some(next); starts.push(now); }
+                    Admission::At { free_at: next } => free_at = Some(next),
                 }
             }
             for (index, start) in starts.iter().enumerate() {
@@ -54,8 +55,8 @@ mod tests {
 
     #[test]
     fn a_clock_that_was_set_back_costs_one_interval_at_most() {
-        let Admission::At { tat } = admit(Some(3_600_000_000), 1_000_000, 0) else { panic!("not yet") };
-        assert_eq!(tat, 1_000_000);
-        assert_eq!(admit(Some(tat), 1_000_000, 1_000_000), Admission::Now { tat: 2_000_000 });
+        let Admission::At { free_at } = admit(Some(3_600_000_000), 1_000_000, 0) else { panic!("not yet") };
+        assert_eq!(free_at, 1_000_000);
+        assert_eq!(admit(Some(free_at), 1_000_000, 1_000_000), Admission::Now { free_at: 2_000_000 });
     }
 }

@@ -5,7 +5,7 @@ use jiff::civil::Date;
 
 use super::ReminderTerms;
 use super::chain::Hash;
-use super::change::{Change, Columns, HeldRow, NewRow, RowChange, Set};
+use super::change::{Change, Columns, LoadedReminder, NewRow, RowChange, RowUpdate};
 use super::life::{self, Move, Moved, NoMove};
 use super::returning;
 use crate::audit::{Entry, Event, LoggedPhone};
@@ -80,9 +80,9 @@ impl Calls {
     }
 
     /// Takes note of a change that was written, of what the ledger held before.
-    pub fn follow(&mut self, by: &PlannedBy<'_>, held: Option<&HeldRow>, change: &Change<'_>) {
+    pub fn follow(&mut self, by: &PlannedBy<'_>, held: Option<&LoadedReminder>, change: &Change<'_>) {
         let is_retry = held.is_some_and(|held| held.root.is_some());
-        let counts = |held: &&HeldRow| {
+        let counts = |held: &&LoadedReminder| {
             !is_retry && held.account == by.terms.account && held.counts_for_person(by.target.as_ref())
         };
         if let Some(held) = held.filter(counts) {
@@ -91,15 +91,15 @@ impl Calls {
         }
         let columns = match &change.row {
             RowChange::Insert(row) => &row.columns,
-            RowChange::Held(_, Set::Columns(columns)) => columns,
-            RowChange::Held(
+            RowChange::Update(_, RowUpdate::Columns(columns)) => columns,
+            RowChange::Update(
                 _,
-                Set::Taken { .. }
-                | Set::State { .. }
-                | Set::Retry { .. }
-                | Set::Withdrawn { .. }
-                | Set::Told { .. }
-                | Set::PutOff { .. },
+                RowUpdate::Taken { .. }
+                | RowUpdate::State { .. }
+                | RowUpdate::Retry { .. }
+                | RowUpdate::Withdrawn { .. }
+                | RowUpdate::Told { .. }
+                | RowUpdate::PutOff { .. },
             ) => return,
         };
         // a retry takes no call of its own from the person of its chain
@@ -115,15 +115,15 @@ impl Calls {
 /// What becomes of one planned reminder.
 #[derive(Debug)]
 pub enum Fate<'a> {
-    /// It is to be sent: new, renewed or brought back.
+    /// The reminder is to be sent: new, renewed or brought back.
     Stands(ReminderId, Change<'a>),
     /// Its person has had the calls of that day.
     PersonLimit(Option<Change<'a>>),
-    /// It would have followed a call that only a sandbox took, and the target has another address now.
+    /// The retry is cancelled: it would have followed a call that only a sandbox took, and the target has another address now.
     Cancelled(Change<'a>),
-    /// It would be called: shadow mode writes that down.
+    /// The reminder would be called: shadow mode writes that down.
     Shadowed(Entry<'a>),
-    /// It was sent, or is being sent, or is over.
+    /// The reminder was sent, or is being sent, or is over.
     AlreadyReminded,
     /// A fresh read plans nothing new.
     NotPlanned,
@@ -132,7 +132,7 @@ pub enum Fate<'a> {
 /// The day whose calls decide about a planned reminder, if any do: one that is pending already keeps its day, and its place
 /// among the calls of its person.
 #[must_use]
-pub fn day_to_count(by: &PlannedBy<'_>, planned: &PlannedReminder, found: Option<&HeldRow>) -> Option<Date> {
+pub fn day_to_count(by: &PlannedBy<'_>, planned: &PlannedReminder, found: Option<&LoadedReminder>) -> Option<Date> {
     let Some(found) = found else {
         return (by.mode.is_run() || planned.takes_over.is_some()).then_some(planned.due_day);
     };
@@ -151,7 +151,7 @@ pub fn day_to_count(by: &PlannedBy<'_>, planned: &PlannedReminder, found: Option
 pub fn place<'a>(
     by: &PlannedBy<'a>,
     planned: &'a PlannedReminder,
-    found: Option<&'a HeldRow>,
+    found: Option<&'a LoadedReminder>,
     calls: &Calls,
     corrected: u32,
 ) -> Result<Fate<'a>, NoMove> {
@@ -209,15 +209,15 @@ fn inserted<'a>(by: &PlannedBy<'a>, planned: &'a PlannedReminder) -> Result<Chan
     Ok(new(by, planned, columns, vec![planned_entry(by, planned, None)]))
 }
 
-/// It may have been sent in a time that the ledger has forgotten: a person resolves it. `found` is what the ledger holds of
-/// it; `None` for one that is neither absent nor to return.
+/// The change by which a reminder becomes uncertain that may have been sent in a time that the ledger has forgotten: a person
+/// resolves it. `found` is what the ledger holds of it; `None` for one that is neither absent nor to return.
 ///
 /// # Errors
 /// Never for what the table of moves has.
 pub fn forgotten<'a>(
     by: &PlannedBy<'a>,
     planned: &'a PlannedReminder,
-    found: Option<&'a HeldRow>,
+    found: Option<&'a LoadedReminder>,
 ) -> Result<Option<Change<'a>>, NoMove> {
     let state = found.map(|found| found.state);
     match state {
@@ -261,7 +261,7 @@ fn new<'a>(
 }
 
 /// A pending one that is planned again keeps id, due time and tries, and takes the row's newest columns.
-fn renewed<'a>(by: &PlannedBy<'a>, planned: &'a PlannedReminder, found: &'a HeldRow) -> Change<'a> {
+fn renewed<'a>(by: &PlannedBy<'a>, planned: &'a PlannedReminder, found: &'a LoadedReminder) -> Change<'a> {
     // it waits for the opening of hours that no longer hold: it is judged by the new ones at once
     let is_moved = found.calling_hours != by.terms.calling_hours || found.recipient_zone != *planned.recipient_zone;
     if planned.lead == Lead::NOW && found.due_at != planned.due_at {
@@ -289,7 +289,7 @@ fn renewed<'a>(by: &PlannedBy<'a>, planned: &'a PlannedReminder, found: &'a Held
 }
 
 /// A request that asks for another time than before has that time.
-fn renewed_in_time<'a>(by: &PlannedBy<'a>, planned: &'a PlannedReminder, found: &'a HeldRow) -> Change<'a> {
+fn renewed_in_time<'a>(by: &PlannedBy<'a>, planned: &'a PlannedReminder, found: &'a LoadedReminder) -> Change<'a> {
     let columns = Columns {
         tries: found.tries,
         unknown_fates: found.unknown_fates,
@@ -300,8 +300,13 @@ fn renewed_in_time<'a>(by: &PlannedBy<'a>, planned: &'a PlannedReminder, found: 
     held(by, found, columns, vec![entry])
 }
 
-/// One that certainly phoned nobody is pending again, with the new due time.
-fn brought_back<'a>(by: &PlannedBy<'a>, planned: &'a PlannedReminder, found: &'a HeldRow, moved: Moved) -> Change<'a> {
+/// The change by which a reminder that certainly phoned nobody is pending again, with the new due time.
+fn brought_back<'a>(
+    by: &PlannedBy<'a>,
+    planned: &'a PlannedReminder,
+    found: &'a LoadedReminder,
+    moved: Moved,
+) -> Change<'a> {
     let columns = Columns::planned(planned, by.terms, moved, by.now, by.read_at);
     let entry = planned_entry(by, planned, Some(found.id));
     let entry = match &found.trial {
@@ -315,8 +320,8 @@ fn brought_back<'a>(by: &PlannedBy<'a>, planned: &'a PlannedReminder, found: &'a
     held(by, found, columns, vec![entry])
 }
 
-fn held<'a>(by: &PlannedBy<'a>, found: &HeldRow, columns: Columns<'a>, entries: Vec<Entry<'a>>) -> Change<'a> {
-    let row = RowChange::Held(found.guard(), Set::Columns(Box::new(columns)));
+fn held<'a>(by: &PlannedBy<'a>, found: &LoadedReminder, columns: Columns<'a>, entries: Vec<Entry<'a>>) -> Change<'a> {
+    let row = RowChange::Update(found.expected_state(), RowUpdate::Columns(Box::new(columns)));
     Change { row, attempt: None, at: by.now, entries }
 }
 
@@ -327,7 +332,7 @@ fn held<'a>(by: &PlannedBy<'a>, found: &HeldRow, columns: Columns<'a>, entries: 
 pub fn cancelled_on_evidence<'a>(
     by: &PlannedBy<'a>,
     cancellation: &'a Cancellation,
-    found: &'a HeldRow,
+    found: &'a LoadedReminder,
 ) -> Result<Option<Change<'a>>, NoMove> {
     if found.state != State::Pending || found.schedule != by.schedule {
         return Ok(None);

@@ -6,7 +6,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::OutcomeTerms;
 use super::chain::Hash;
-use super::change::{Change, Columns, HeldRow, NewRow, RowChange, Set};
+use super::change::{Change, Columns, LoadedReminder, NewRow, RowChange, RowUpdate};
 use super::life::{self, Move, Moved, NoMove};
 use super::returning;
 use crate::audit::{Entry, Event};
@@ -23,7 +23,7 @@ const RETRY: &str = "retry";
 #[derive(Debug, Default)]
 pub struct Aftermath<'a> {
     /// Pending reminders of the same start that are not sent any more, with the reason.
-    pub cancelled: Vec<(&'a HeldRow, &'static str)>,
+    pub cancelled: Vec<(&'a LoadedReminder, &'static str)>,
     /// The retry that the outcome asks for.
     pub retry: Option<DueRetry>,
 }
@@ -31,9 +31,14 @@ pub struct Aftermath<'a> {
 /// The aftermath of an outcome that holds from now on. `others` are the reminders of the same appointment and start, the
 /// call's own among them or not.
 #[must_use]
-pub fn aftermath<'a>(held: &HeldRow, call: &EndedCall, others: &'a [HeldRow], terms: &OutcomeTerms) -> Aftermath<'a> {
-    let others: Vec<&HeldRow> = others.iter().filter(|other| other.id != held.id).collect();
-    let is_of_chain = |other: &HeldRow| other.chain() == held.chain();
+pub fn aftermath<'a>(
+    held: &LoadedReminder,
+    call: &EndedCall,
+    others: &'a [LoadedReminder],
+    terms: &OutcomeTerms,
+) -> Aftermath<'a> {
+    let others: Vec<&LoadedReminder> = others.iter().filter(|other| other.id != held.id).collect();
+    let is_of_chain = |other: &LoadedReminder| other.chain() == held.chain();
     let is_on = |outcome: CallOutcome| terms.retry.as_ref().is_some_and(|retry| retry.on.contains(&outcome));
     let skips = |outcome: CallOutcome| terms.skip_later_leads.contains(&outcome);
     let cancelled =
@@ -54,7 +59,7 @@ pub fn aftermath<'a>(held: &HeldRow, call: &EndedCall, others: &'a [HeldRow], te
 /// # Errors
 /// When it isn't pending.
 pub fn cancelled<'a>(
-    other: &'a HeldRow,
+    other: &'a LoadedReminder,
     reason: &'static str,
     at: Timestamp,
     actor: &'a str,
@@ -66,13 +71,13 @@ pub fn cancelled<'a>(
 
 /// What speaks against any retry of this call: a sandbox took it, and the target has another address now.
 #[must_use]
-pub fn forbidden(held: &HeldRow, target: Option<&Hash>) -> Option<NoRetry> {
+pub fn forbidden(held: &LoadedReminder, target: Option<&Hash>) -> Option<NoRetry> {
     returning::is_past_trial(held.trial.as_ref(), target).then_some(NoRetry::TrialOver)
 }
 
 /// The id of a retry: one for each retry of a chain, whoever asks for it and however often.
 #[must_use]
-pub fn id_of(held: &HeldRow, due: DueRetry, now: Timestamp) -> ReminderId {
+pub fn id_of(held: &LoadedReminder, due: DueRetry, now: Timestamp) -> ReminderId {
     let digest = Sha256::new().chain_update(held.chain().0.as_bytes()).chain_update([due.number]).finalize();
     let mut bytes = [0; 10];
     bytes.copy_from_slice(&digest[..10]);
@@ -82,13 +87,13 @@ pub fn id_of(held: &HeldRow, due: DueRetry, now: Timestamp) -> ReminderId {
 /// A retry that is to be inserted.
 #[derive(Debug, Clone, Copy)]
 pub struct NewRetry<'a> {
-    /// Of which call.
-    pub of: &'a HeldRow,
+    /// The call that is repeated.
+    pub of: &'a LoadedReminder,
     /// Its phone (E.164).
     pub phone: &'a str,
     /// Its own id.
     pub id: ReminderId,
-    /// Which retry it is.
+    /// The retry that is due.
     pub due: DueRetry,
     /// When it can be sent.
     pub times: RetryTimes,
@@ -127,7 +132,7 @@ impl<'a> NewRetry<'a> {
     ///
     /// # Errors
     /// Never for what the table of moves has.
-    pub fn brought_back(&self, known: &HeldRow) -> Result<Option<Change<'a>>, NoMove> {
+    pub fn brought_back(&self, known: &LoadedReminder) -> Result<Option<Change<'a>>, NoMove> {
         let moved = match known.state {
             State::Cancelled => returning::returned(known, None)?,
             State::Pending
@@ -139,7 +144,7 @@ impl<'a> NewRetry<'a> {
             | State::Dropped => None,
         };
         Ok(moved.map(|moved| {
-            let row = RowChange::Held(known.guard(), Set::Columns(Box::new(self.columns(moved))));
+            let row = RowChange::Update(known.expected_state(), RowUpdate::Columns(Box::new(self.columns(moved))));
             Change { row, attempt: None, at: self.now, entries: vec![self.entry(known.id)] }
         }))
     }
@@ -208,9 +213,9 @@ mod tests {
     }
 
     /// A reminder of the chain that begins with the one of number `root`.
-    fn held((number, root): (u8, u8), lead: &str, state: State, outcome: Option<CallOutcome>) -> HeldRow {
+    fn held((number, root): (u8, u8), lead: &str, state: State, outcome: Option<CallOutcome>) -> LoadedReminder {
         let due_at = at("2026-11-24T14:00:00Z");
-        HeldRow {
+        LoadedReminder {
             nr: i64::from(number),
             id: id(number),
             run_id: RunId(Uuid::nil()),

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use super::chain::Hash;
-use super::change::HeldRow;
+use super::change::LoadedReminder;
 use super::life::{self, Move, Moved, NoMove};
 use crate::plan::KnownReminder;
 use crate::reminder::{ReminderKey, State};
@@ -26,7 +26,7 @@ pub struct Returning<'a> {
     pub unknown_fates: u32,
     /// Whether a person cancelled it.
     pub withdrawn: bool,
-    /// At which address a sandbox accepted it, under the ledger's key.
+    /// The address at which a sandbox accepted it, as a hash under the ledger's key.
     pub trial: Option<&'a Hash>,
     /// Its target's address now, under the same key.
     pub target: Option<&'a Hash>,
@@ -42,28 +42,29 @@ pub fn may_return(of: Returning<'_>) -> bool {
     }
 }
 
-/// It is planned again, for a target with that address (under the ledger's key); `None` where it may not return.
+/// The move by which a reminder is planned again for a target with this address (under the ledger's key); `None` where it may not
+/// return.
 ///
 /// # Errors
 /// Never for what the table of moves has.
-pub fn returned(held: &HeldRow, target: Option<&Hash>) -> Result<Option<Moved>, NoMove> {
-    let HeldRow { state, unknown_fates, withdrawn, .. } = *held;
+pub fn returned(held: &LoadedReminder, target: Option<&Hash>) -> Result<Option<Moved>, NoMove> {
+    let LoadedReminder { state, unknown_fates, withdrawn, .. } = *held;
     match may_return(Returning { state, unknown_fates, withdrawn, trial: held.trial.as_ref(), target }) {
         true => life::go(Move::Return, Some(state), State::Pending).map(Some),
         false => Ok(None),
     }
 }
 
-/// What a plan knows of a reminder, for a target with that address (under the ledger's key).
+/// What a plan knows of a reminder, for a target with this address (under the ledger's key).
 #[must_use]
-pub fn known(held: &HeldRow, schedule: &Arc<str>, target: Option<&Hash>) -> (ReminderKey, KnownReminder) {
+pub fn known(held: &LoadedReminder, schedule: &Arc<str>, target: Option<&Hash>) -> (ReminderKey, KnownReminder) {
     let key = ReminderKey {
         schedule: Arc::clone(schedule),
         appointment_id: held.appointment_id.clone(),
         starts_at: held.starts_at,
         lead: held.lead,
     };
-    let HeldRow { state, unknown_fates, withdrawn, .. } = *held;
+    let LoadedReminder { state, unknown_fates, withdrawn, .. } = *held;
     let known = KnownReminder {
         id: held.id,
         state,

@@ -14,7 +14,7 @@ use crate::reminder::{RunFailure, RunId, RunKind, RunState, SkipReason};
 pub struct Earlier<'a> {
     /// The run of that nominal time, if there was one.
     pub run: Option<&'a RunRow>,
-    /// Up to where the schedule's nominal times were dealt with (UTC); `None` for one that isn't known.
+    /// The instant up to which the schedule's nominal times were dealt with (UTC); `None` for a schedule that isn't known.
     pub cursor: Option<Timestamp>,
 }
 
@@ -117,7 +117,7 @@ pub fn under_way(id: RunId, found: Option<RunRow>) -> LedgerResult<RunRow> {
     open.ok_or_else(|| LedgerError::Refused(format!("run {id} is not under way")))
 }
 
-/// Its source can't be read yet.
+/// The run whose source can't be read yet: it waits.
 #[must_use]
 pub fn postponed(run: RunRow, at: Timestamp, detail: &str) -> RunRow {
     RunRow { state: RunState::Waiting, detail: Some(detail.to_owned()), started_at: run.started_at.max(at), ..run }
@@ -132,19 +132,19 @@ pub struct PassedTime<'a> {
     pub state: RunState,
     /// The reason, as a word for the audit log.
     pub word: &'a str,
-    /// For the audit log.
+    /// The sentence in the audit log.
     pub sentence: String,
 }
 
 impl<'a> PassedTime<'a> {
-    /// One by itself.
+    /// One nominal time with a row of its own.
     #[must_use]
     pub fn one(time: &'a (Timestamp, RunState, String)) -> Self {
         let (nominal_at, state, word) = time;
         Self { nominal_at: *nominal_at, state: *state, word, sentence: format!("nominal time {nominal_at}") }
     }
 
-    /// One row for many, of which `known` have a row of their own.
+    /// Many nominal times with one row, of which `known` have a row of their own.
     #[must_use]
     pub fn folded(many: &FoldedTimes, known: u64) -> Self {
         let count = many.count.saturating_sub(known);
@@ -202,7 +202,7 @@ pub fn passed_over<'a>(
     Ok(WrittenRun { run, entry: Some(entry) })
 }
 
-/// It could not be done; the sentence says why.
+/// The run that could not be carried out, and its entry of the log; the sentence says why.
 #[must_use]
 pub fn failed<'a>(
     record: &'a RunRecord,
@@ -226,7 +226,7 @@ pub fn failed<'a>(
     WrittenRun { run, entry: Some(entry) }
 }
 
-/// Its schedule was removed while it waited.
+/// The run whose schedule was removed while it waited, and its entry of the log.
 #[must_use]
 pub fn removed<'a>(run: RunRow, now: Timestamp, actor: &'a str) -> WrittenRun<'a> {
     const SENTENCE: &str = "the schedule was removed";
@@ -289,7 +289,7 @@ pub struct Tallied {
 }
 
 impl Tallied {
-    /// As the plan has it.
+    /// The counts that the plan has.
     #[must_use]
     pub fn of(plan: &Plan) -> Self {
         Self { counts: plan.counts, skipped: by_reason(&plan.skipped) }
@@ -317,7 +317,7 @@ impl Tallied {
     }
 }
 
-/// Its plan is recorded.
+/// The run whose plan is recorded, and its entry of the log.
 #[must_use]
 pub fn finished<'a>(
     record: &'a RunRecord,

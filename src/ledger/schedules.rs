@@ -1,4 +1,4 @@
-//! pure: what loading a schedule changes of what is known of it.
+//! pure: how the stored state of a schedule changes when a version of it is loaded.
 
 use super::LoadedSchedule;
 use super::store::StoredSchedule;

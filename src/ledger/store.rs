@@ -11,7 +11,7 @@ use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 
 use super::chain::Hash;
-use super::change::{Change, HeldRow};
+use super::change::{Change, LoadedReminder};
 use super::effects::TargetState;
 use super::gate::{AccountHold, Holds, Machine, PauseRow};
 use super::outcomes::CallRow;
@@ -30,12 +30,12 @@ use crate::seeded::SeededMap;
 /// What the ledger's verbs read and write in one transaction.
 pub trait Store {
     /// One reminder.
-    fn reminder(&self, which: &One<'_>) -> LedgerResult<Option<HeldRow>>;
-    /// Several, in the order of their planning.
-    fn reminders(&self, which: &Many<'_>) -> LedgerResult<Vec<HeldRow>>;
+    fn reminder(&self, which: &OneReminder<'_>) -> LedgerResult<Option<LoadedReminder>>;
+    /// Several reminders, in the order of their planning.
+    fn reminders(&self, which: &ManyReminders<'_>) -> LedgerResult<Vec<LoadedReminder>>;
     /// What `resolve` answers.
     fn reminder_row(&self, id: ReminderId) -> LedgerResult<Option<ReminderRow>>;
-    /// Pending reminders that are due: those of high priority, then the soonest start first.
+    /// The pending reminders that are due: those of high priority first, then those that start soonest.
     fn due(&self, ask: &DueAsk<'_>) -> LedgerResult<Vec<DueRow>>;
     /// Whether a pending reminder of the schedule is due.
     fn is_anything_due(&self, schedule: &str, now: Timestamp) -> LedgerResult<bool>;
@@ -43,14 +43,14 @@ pub trait Store {
     fn next_time(&self, schedule: &str, now: Timestamp) -> LedgerResult<Option<Timestamp>>;
     /// Schedules with pending reminders.
     fn schedules_with_pending(&self) -> LedgerResult<BTreeSet<String>>;
-    /// How many reminders of that account and day count for each of these persons.
+    /// How many reminders of this account and day count for each of these persons.
     fn calls_of(&self, ask: &CallsAsk<'_>) -> LedgerResult<SeededMap<String, u32>>;
     /// A target's address under the ledger's key.
     fn address_hash(&self, address: &TargetAddress) -> Hash;
-    /// Which request the last attempt of a reminder is.
-    fn step_of(&self, held: &HeldRow) -> LedgerResult<Option<Step>>;
+    /// The request that the last attempt of a reminder made.
+    fn step_of(&self, held: &LoadedReminder) -> LedgerResult<Option<Step>>;
 
-    /// Whether the house's opt-out list holds any number.
+    /// Whether the opt-out list of all schedules holds any number.
     fn has_optouts(&self) -> LedgerResult<bool>;
     /// Whether it holds this one (E.164).
     fn is_opted_out(&self, phone: &str) -> LedgerResult<bool>;
@@ -58,7 +58,7 @@ pub trait Store {
     fn has_wrong_numbers(&self) -> LedgerResult<bool>;
     /// Whether somebody else answered at this number (E.164) when an account's person was called.
     fn is_wrong_number(&self, account: &str, person: &str, phone: &str) -> LedgerResult<bool>;
-    /// Forgets that somebody else answered at a number (E.164); answers whether it was known.
+    /// Forgets that somebody else answered at a number (E.164); returns whether it was known.
     fn forget_wrong_number(&self, phone: &str) -> LedgerResult<bool>;
     /// The remembered contact of a phone (E.164).
     fn contact(&self, account: &str, phone: &str) -> LedgerResult<Option<String>>;
@@ -68,14 +68,14 @@ pub trait Store {
     fn canaries(&self, which: &CanariesAsk) -> LedgerResult<Vec<CanaryRow>>;
     /// Write-backs of outcomes.
     fn write_backs(&self, which: &WriteBacksAsk) -> LedgerResult<Vec<WriteBackRow>>;
-    /// The request of that schedule and id that was posted last.
+    /// The request of this schedule and id that was posted last.
     fn post(&self, schedule: &str, appointment_id: &str) -> LedgerResult<Option<PostRow>>;
     /// How many requests of a schedule were accepted in that minute (counted from 1970) and since, and in which of these
     /// minutes the first was.
     fn accepted_posts(&self, schedule: &str, since: i64) -> LedgerResult<(u64, Option<i64>)>;
     /// Everything that keeps somebody from being called.
     fn holds(&self, machine: Machine) -> LedgerResult<Holds>;
-    /// Before when no next request of an account may start (µs UTC).
+    /// For each account, the earliest time at which its next request may start (µs UTC).
     fn rates(&self) -> LedgerResult<BTreeMap<String, i64>>;
     /// How targets have answered: that of one schedule, or all.
     fn targets(&self, schedule: Option<&str>) -> LedgerResult<BTreeMap<String, TargetState>>;
@@ -98,7 +98,7 @@ pub trait Store {
     /// Refuses a database that is damaged.
     fn check_soundness(&self) -> LedgerResult<()>;
 
-    /// Writes the change, its attempt and its entries, if its guard holds.
+    /// Writes the change, its attempt and its entries, if the reminder is still in the state that the change expects.
     fn apply(&self, change: &Change<'_>) -> LedgerResult<Applied>;
     /// Appends one row to the audit log.
     fn append(&self, entry: &Entry<'_>) -> LedgerResult<()>;
@@ -111,7 +111,7 @@ pub trait Store {
     /// Changes something and changes it back, so that the commit has something to write.
     fn touch(&self) -> LedgerResult<()>;
     /// Keeps a reminder, as it was taken, for its settling: a store may then spare the read.
-    fn keep_taken(&self, taken: HeldRow);
+    fn keep_taken(&self, taken: LoadedReminder);
 }
 
 /// Begins and ends what a store works in. Savepoints let one job of a group be undone by itself.
@@ -132,24 +132,24 @@ pub trait Transaction: Store {
     fn is_open(&self) -> bool;
     /// A number that grows with everything that is written.
     fn writes(&self) -> u64;
-    /// Between transactions: leaves no copy of removed rows in the store's files.
+    /// Leaves no copy of removed rows in the store's files. It is called between transactions.
     fn overwrite(&self) -> LedgerResult<()>;
 }
 
-/// Which reminder.
+/// The reminder that is asked for.
 #[derive(Debug, Clone, Copy)]
-pub enum One<'a> {
-    /// By its id.
+pub enum OneReminder<'a> {
+    /// The one with this id.
     Id(ReminderId),
-    /// By its key.
+    /// The one with this key: the schedule, and what was planned.
     Key(&'a str, &'a PlannedReminder),
     /// The one of which this very attempt is being made.
     Sending(ReminderId, u32),
 }
 
-/// Which reminders.
+/// The reminders that are asked for.
 #[derive(Debug, Clone, Copy)]
-pub enum Many<'a> {
+pub enum ManyReminders<'a> {
     /// All in one of these states, of every schedule.
     In(&'a [State]),
     /// The pending ones to a number (E.164), of every schedule.
@@ -162,48 +162,48 @@ pub enum Many<'a> {
     Silent(&'a str, Timestamp),
     /// The pending ones of a schedule.
     PendingOf(&'a str),
-    /// Those of which an attempt has this id at the other side.
+    /// The reminders of which an attempt has this id at the other side.
     WithRemoteId(&'a str),
-    /// Those of an account of which a call's intent was committed from one instant until another (UTC).
+    /// The reminders of an account of which a call's intent was committed from one instant until another (UTC).
     CalledBetween {
-        /// Of which account.
+        /// The account.
         account: &'a str,
-        /// At or after.
+        /// The first instant of that time (UTC).
         from: Timestamp,
-        /// Before.
+        /// The end of that time (UTC), which is not in it.
         until: Timestamp,
     },
     /// The pending ones of a schedule that are past their expiry (UTC).
     Overdue(&'a str, Timestamp),
 }
 
-/// Which due reminders.
+/// The due reminders that are asked for.
 #[derive(Debug, Clone, Copy)]
 pub struct DueAsk<'a> {
     /// The schedule's name.
     pub schedule: &'a str,
     /// Due by now (UTC).
     pub now: Timestamp,
-    /// Of that appointment alone.
+    /// The id of the only appointment whose reminders are asked for; `None`: of all.
     pub only: Option<&'a str>,
-    /// Those that follow this place.
+    /// The place after which they follow in the order of taking.
     pub after: Option<OrderOfTaking>,
-    /// At most this many.
+    /// At most this many reminders.
     pub limit: u32,
 }
 
-/// Whose calls are counted.
+/// The calls that are counted for each person.
 #[derive(Debug, Clone, Copy)]
 pub struct CallsAsk<'a> {
-    /// Of that account.
+    /// The account that makes them.
     pub account: &'a str,
-    /// On that calendar day of the due times.
+    /// The calendar day on which they are due.
     pub day: Date,
-    /// Of these persons.
+    /// The persons whose calls are counted.
     pub persons: &'a [&'a str],
-    /// For a plan that sends to this address (under the ledger's key): what a sandbox accepted at another one doesn't count.
+    /// The address to which the plan sends (under the ledger's key): what a sandbox accepted at another one doesn't count.
     pub target: Option<Hash>,
-    /// Calls of this kind alone.
+    /// The kind of calls that are counted.
     pub kind: CallKind,
 }
 
@@ -224,7 +224,7 @@ pub struct OrderOfTaking {
 #[derive(Debug, Clone)]
 pub struct DueRow {
     /// The reminder.
-    pub held: HeldRow,
+    pub held: LoadedReminder,
     /// The exact bytes.
     pub payload: Personal,
     /// The rendered contact fields (JSON).
@@ -232,10 +232,10 @@ pub struct DueRow {
 }
 
 impl DueRow {
-    /// Its place in the order of taking.
+    /// The row's place in the order of taking.
     #[must_use]
     pub const fn place(&self) -> OrderOfTaking {
-        let HeldRow { priority, starts_at, next_at, nr, .. } = self.held;
+        let LoadedReminder { priority, starts_at, next_at, nr, .. } = self.held;
         OrderOfTaking { priority, starts_at, next_at, nr }
     }
 }
@@ -243,9 +243,9 @@ impl DueRow {
 /// Whether a change was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Applied {
-    /// It was, with its entries.
+    /// It was written, with its entries.
     Hit,
-    /// The reminder isn't any more as the guard says, or its key is held: nothing was.
+    /// Nothing was written: the reminder has changed since the decision, or the store holds its key already.
     Miss,
 }
 
@@ -260,7 +260,7 @@ pub enum Put<'a> {
     Text(&'a str, &'a str, Timestamp),
     /// What an account's answers have led to.
     Account(&'a str, &'a AccountHold),
-    /// Before when no next request of an account may start (µs UTC).
+    /// An account, and the earliest time at which its next request may start (µs UTC).
     Rate(&'a str, i64),
     /// How a schedule's target has answered.
     Target(&'a str, TargetState),
@@ -290,7 +290,7 @@ pub enum Put<'a> {
     WriteBack(&'a WriteBackRow),
     /// A request, new or known, and the number (E.164) that it wants to be called, where it has one.
     Post(&'a PostRow, Option<&'a str>),
-    /// One more request of that schedule was accepted in that minute (counted from 1970); what is older than an hour is
+    /// One more request of this schedule was accepted in that minute (counted from 1970); what is older than an hour is
     /// forgotten.
     AcceptedPost(&'a str, i64),
     /// A time whose calls the ledger has forgotten.
@@ -302,7 +302,7 @@ pub enum Put<'a> {
 /// A number at which somebody else answered.
 #[derive(Debug, Clone, Copy)]
 pub struct LearntNumber<'a> {
-    /// Of which account.
+    /// The account.
     pub account: &'a str,
     /// Who was called.
     pub person: &'a str,
@@ -345,7 +345,7 @@ pub struct NamedAppointment<'a> {
     pub appointment_id: &'a str,
     /// Its label.
     pub label: &'a str,
-    /// Whose label it is (E.164), where that is known.
+    /// The phone of the person whose label it is (E.164), where it is known.
     pub phone: Option<&'a str>,
     /// When it was written (UTC).
     pub at: Timestamp,
@@ -356,7 +356,7 @@ impl NamedAppointment<'_> {
     pub const WRITTEN_AGAIN_AFTER: SignedDuration = SignedDuration::from_hours(24);
 }
 
-/// Without the label.
+/// Shows everything but the label.
 impl fmt::Debug for NamedAppointment<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("NamedAppointment").field("at", &self.at).finish_non_exhaustive()
@@ -368,7 +368,7 @@ impl fmt::Debug for NamedAppointment<'_> {
 pub struct StoredSchedule {
     /// The schedule's name.
     pub name: String,
-    /// As written.
+    /// The cron line as written.
     pub cron: String,
     /// IANA.
     pub timezone: String,
@@ -402,6 +402,6 @@ pub struct Removed {
     pub payloads: u64,
     /// Rows of the audit log.
     pub audit_rows: u64,
-    /// Up to where the audit log was removed, in the words that `verify` expects.
+    /// The row up to which the audit log was removed, in the words that `verify` expects.
     pub mark: Option<String>,
 }

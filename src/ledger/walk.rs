@@ -83,7 +83,7 @@ fn has_personal_fields(row: &Sealed<'_>) -> bool {
 }
 
 impl Walk {
-    /// Begins after the row with that number and hash, the last one that was removed.
+    /// Begins after the row with this number and hash, the last one that was removed.
     #[must_use]
     pub const fn from(start: (u64, Hash), sealing: Sealing) -> Self {
         Self { start, seq: start.0, hash: start.1, rows: 0, last_prune: None, unnamed: BTreeSet::new(), sealing }
@@ -106,7 +106,7 @@ impl Walk {
         }
     }
 
-    /// Checks the row with that number, and continues after it.
+    /// Checks the row with this number, and continues after it.
     ///
     /// # Errors
     /// A sentence.

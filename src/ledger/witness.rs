@@ -24,7 +24,7 @@ const HEAD: &str = "tickler witness 1 ";
 pub const LENGTH: usize = HEAD.len() + 20 + 1 + 64 + 1;
 
 impl Witness {
-    /// Of a ledger whose rows are known to be lost while nobody knows how many there were: no log has such a row.
+    /// The witness of a ledger whose rows are known to be lost while nobody knows how many there were: no log has such a row.
     pub const LOST: Self = Self { seq: 1, hash: EMPTY };
 
     /// The file's text.
@@ -187,7 +187,7 @@ impl Loss {
 /// A loss that was found at an opening and that nobody has accepted yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NotedLoss {
-    /// From the log's last row to the finding: the time of which the calls are forgotten.
+    /// The time of which the calls are forgotten: from the log's last row to the finding.
     pub gap: crate::plan::Gap,
     /// Later reminders were planned after the finding, by whoever knew that nobody was called since.
     pub last_nr: i64,
@@ -211,7 +211,7 @@ pub enum WitnessVerdict {
     Unwitnessed,
     /// The log has all that was acknowledged.
     Whole,
-    /// It has not.
+    /// The log has lost rows that were acknowledged.
     Lost(Loss),
 }
 

@@ -2,13 +2,13 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::change::HeldRow;
+use super::change::LoadedReminder;
 use super::{SettledWriteBack, WriteBackEnd, WriteBackRow};
 use crate::audit::{Entry, Event};
 use crate::outcome::ReportedOutcome;
 use crate::reminder::{CallOutcome, WriteBackState};
 
-/// For how long after its outcome a write-back is tried.
+/// The time after its outcome during which a write-back is tried.
 pub const TRIED_FOR: SignedDuration = SignedDuration::from_hours(24);
 
 /// The reason of one that a newer outcome of its appointment replaces.
@@ -20,8 +20,8 @@ const ACKNOWLEDGED: &str = "acknowledged";
 /// An outcome that holds from now on.
 #[derive(Debug, Clone, Copy)]
 pub struct NewOutcome<'a> {
-    /// Of which call.
-    pub held: &'a HeldRow,
+    /// The call that had the outcome.
+    pub held: &'a LoadedReminder,
     /// What became of it.
     pub told: ReportedOutcome,
     /// The other side's id of the call.
@@ -35,7 +35,7 @@ pub struct NewOutcome<'a> {
 }
 
 impl NewOutcome<'_> {
-    /// Its write-back, if it is written; `last` is the number of the reminder's write-back before.
+    /// The write-back of the outcome, if its schedule writes it; `last` is the number of the reminder's write-back before.
     #[must_use]
     pub fn write_back(&self, last: Option<u32>) -> Option<WriteBackRow> {
         let Self { held, told, now, .. } = *self;
@@ -68,7 +68,7 @@ impl NewOutcome<'_> {
 /// The row after an attempt, and what the log says of it.
 #[must_use]
 pub fn settled<'a>(
-    held: &'a HeldRow,
+    held: &'a LoadedReminder,
     row: &WriteBackRow,
     ended: &'a SettledWriteBack,
 ) -> (WriteBackRow, Option<Entry<'a>>) {
@@ -94,9 +94,9 @@ pub fn settled<'a>(
     (after, entry)
 }
 
-/// One that a newer outcome of its appointment replaces, and what the log says of it.
+/// The write-back that a newer outcome of its appointment replaces, and its entry of the log.
 #[must_use]
-pub fn superseded<'a>(held: &'a HeldRow, row: &WriteBackRow, new: &NewOutcome<'a>) -> (WriteBackRow, Entry<'a>) {
+pub fn superseded<'a>(held: &'a LoadedReminder, row: &WriteBackRow, new: &NewOutcome<'a>) -> (WriteBackRow, Entry<'a>) {
     let after = WriteBackRow { state: WriteBackState::Dropped, reason: Some(SUPERSEDED.to_owned()), ..row.clone() };
     let detail = format!("{} (write-back {}): {} holds now", row.outcome, row.number, new.told.outcome);
     let entry = Entry {
@@ -108,7 +108,7 @@ pub fn superseded<'a>(held: &'a HeldRow, row: &WriteBackRow, new: &NewOutcome<'a
     (after, entry)
 }
 
-/// One that failed and that a person has acknowledged.
+/// The failed write-back after a person has acknowledged it.
 #[must_use]
 pub fn acknowledged(row: &WriteBackRow) -> WriteBackRow {
     WriteBackRow { state: WriteBackState::Acknowledged, ..row.clone() }
@@ -116,7 +116,12 @@ pub fn acknowledged(row: &WriteBackRow) -> WriteBackRow {
 
 /// What the log says of it.
 #[must_use]
-pub fn acknowledged_entry<'a>(held: &'a HeldRow, now: Timestamp, actor: &'a str, reason: Option<&'a str>) -> Entry<'a> {
+pub fn acknowledged_entry<'a>(
+    held: &'a LoadedReminder,
+    now: Timestamp,
+    actor: &'a str,
+    reason: Option<&'a str>,
+) -> Entry<'a> {
     Entry {
         reason: Some(ACKNOWLEDGED.into()),
         actor: Some(actor.into()),

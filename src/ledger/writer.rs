@@ -29,7 +29,7 @@ use super::{LedgerError, LedgerResult, Writing};
 use crate::zones::Zones;
 
 /// Jobs of one commit, so that none waits for long.
-const GROUP: usize = 1_024;
+const MAX_JOBS: usize = 1_024;
 
 /// A job that waits for its transaction.
 trait Job: Send {
@@ -37,7 +37,7 @@ trait Job: Send {
     fn run(&mut self, tx: &Tx<'_>) -> Result<(), JobError>;
     /// What it came to is undone.
     fn forget(&mut self);
-    /// Its transaction is committed: does what a job may only do outside one.
+    /// Does what a job may only do outside a transaction; its own is committed.
     fn after_commit(&mut self, store: &dyn Transaction);
     /// Answers its caller: what it came to, or what became of its transaction.
     fn answer(self: Box<Self>, failure: Option<&LedgerError>);
@@ -132,7 +132,7 @@ pub(super) struct Writer {
 #[derive(Debug, Default)]
 struct Commits {
     writing: Mutex<Writing>,
-    /// They fail as on a full disk.
+    /// Whether commits fail as on a full disk.
     #[cfg(test)]
     are_refused: std::sync::atomic::AtomicBool,
 }
@@ -237,7 +237,7 @@ impl Jobs {
         let (writes_before, is_suspect) = (Cell::new(0), Cell::new(false));
         let group = Group { store, tx, commits: &self.commits, writes_before, is_suspect };
         while let Ok(first) = self.waiting.recv() {
-            let mut jobs: Vec<_> = std::iter::once(first).chain(self.waiting.try_iter()).take(GROUP).collect();
+            let mut jobs: Vec<_> = std::iter::once(first).chain(self.waiting.try_iter()).take(MAX_JOBS).collect();
             match group.run_together(&mut jobs) {
                 GroupEnd::Committed => {
                     jobs.iter_mut().for_each(|job| job.after_commit(store));

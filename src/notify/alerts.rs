@@ -122,7 +122,7 @@ pub struct UnreadRows {
     extent: Extent,
 }
 
-/// Which alerts of that part are reported.
+/// The alerts of that part of the log that are reported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Extent {
     /// All, including resolved ones.
@@ -150,7 +150,7 @@ pub struct Alerts {
 /// A message to people: chat tools show `text`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Message {
-    /// For people, one line for each alert.
+    /// The message for people, one line for each alert.
     pub text: String,
     /// Alerts that have fired since the last message.
     #[serde(rename = "wrong")]
@@ -201,7 +201,7 @@ impl Alerts {
         }
     }
 
-    /// That part was read, up to this row.
+    /// Records that this part of the log was read, up to the row `to`.
     pub fn have_read(&mut self, unread: UnreadRows, to: u64) {
         self.seen = Some(to);
         match unread.extent {

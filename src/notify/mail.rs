@@ -27,11 +27,11 @@ pub(super) struct Mail {
 /// How the connection to the mail server is protected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Protection {
-    /// Not: it stays on this machine.
+    /// No encryption: the connection stays on this machine.
     None,
     /// By STARTTLS, which is required.
     StartTls,
-    /// From the first byte.
+    /// Encrypted from the first byte.
     Tls,
 }
 

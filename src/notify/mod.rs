@@ -27,7 +27,7 @@ pub use alerts::{AlertKey, AlertKind, Alerts, Conditions, FOUND_BY_POLL, Message
 pub use pings::{Ping, RunResult};
 
 /// How often the audit log is read. An alert is promised within five seconds; failures in one interval are reported together.
-const POLL: Duration = Duration::from_secs(2);
+const POLL_INTERVAL: Duration = Duration::from_secs(2);
 
 /// Maximum time of one message or ping.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
@@ -217,7 +217,7 @@ fn reported_file(ledger: &Path, transport: &Transport) -> PathBuf {
 /// Sends a test message through every channel; each by its key, with what went wrong.
 ///
 /// # Errors
-/// As [`open`].
+/// Those of [`open`].
 pub async fn send_test(settings: &Settings, http: &Http) -> Result<Vec<(&'static str, Result<(), String>)>, String> {
     let text = "tickler: a test message: alerts reach you".to_owned();
     let message = Message { text, firing: Vec::new(), resolved: Vec::new() };
@@ -260,7 +260,7 @@ impl Channel {
             was_delivered = delivered.is_ok();
             tokio::select! {
                 () = self.wake.notified() => {}
-                () = outside.clock.sleep(POLL) => {}
+                () = outside.clock.sleep(POLL_INTERVAL) => {}
             }
         }
     }

@@ -120,11 +120,11 @@ pub struct CallFacts {
     pub reminder_id: Option<String>,
     /// The other side's id of the call.
     pub call_id: Option<String>,
-    /// As written.
+    /// The status as written.
     pub status: Option<String>,
-    /// As written.
+    /// What was said, as written.
     pub said: Option<Personal>,
-    /// As written.
+    /// The phone as written.
     pub phone: Option<Personal>,
     /// The other side's id of the person.
     pub contact: Option<String>,
@@ -193,7 +193,7 @@ impl CallFacts {
         self.updated_at.or(self.ended_at).or(self.started_at)
     }
 
-    /// SHA-256 over all facts: the same facts told again have the same.
+    /// The SHA-256 of all facts: the same facts told again have the same.
     #[must_use]
     pub fn digest(&self) -> [u8; 32] {
         let texts = [
@@ -258,7 +258,7 @@ fn text(value: &Value) -> Option<String> {
 
 /// RFC 3339, or a number of seconds or milliseconds since 1970.
 fn time(value: &Value) -> Option<Timestamp> {
-    /// From here on a number counts milliseconds: as seconds it would be the year 5138.
+    /// The least number that counts milliseconds: as seconds it would be the year 5138.
     const FIRST_MILLIS: i64 = 100_000_000_000;
     match value {
         Value::String(text) => text.trim().parse().ok(),

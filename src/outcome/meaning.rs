@@ -7,9 +7,9 @@ use super::CallFacts;
 /// What a word of a sender means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Meaning {
-    /// That outcome.
+    /// The word stands for this outcome.
     Is(CallOutcome),
-    /// Nothing: as if the word were not there.
+    /// The word says nothing, as if it were not there.
     Ignore,
 }
 
@@ -43,11 +43,11 @@ pub struct Report {
 
 /// What the status says by itself.
 enum StatusReading {
-    /// Nothing, or nothing that counts.
+    /// The record says nothing, or nothing that counts.
     Absent,
     /// The call goes on.
     GoesOn,
-    /// It ended so.
+    /// The call ended with this outcome.
     Ended(CallOutcome),
 }
 

@@ -24,7 +24,7 @@ pub struct RetryTerms {
 pub struct EndedCall {
     /// What became of it.
     pub outcome: CallOutcome,
-    /// Which retry it was; 0 for the first call.
+    /// The number of the retry that this call was; 0 for the first call.
     pub retry: u8,
     /// When it ended (UTC).
     pub ended_at: Timestamp,
@@ -35,7 +35,7 @@ pub struct EndedCall {
 /// A retry that is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DueRetry {
-    /// Which one, from 1.
+    /// The number of the retry, from 1.
     pub number: u8,
     /// Its due time (UTC).
     pub due_at: Timestamp,
@@ -48,7 +48,7 @@ pub struct RetryTimes {
     pub due_at: Timestamp,
     /// When the recipient's hours allow it (UTC).
     pub send_at: Timestamp,
-    /// Not sent at or after this (UTC).
+    /// It is not sent at or after this (UTC).
     pub expires_at: Timestamp,
 }
 

@@ -12,7 +12,7 @@ const SILENT_FOR: SignedDuration = SignedDuration::from_mins(30);
 pub struct AcceptedCall {
     /// Its reminder.
     pub id: ReminderId,
-    /// By which schedule.
+    /// The schedule that made the call.
     pub schedule: String,
     /// When its intent was committed (UTC).
     pub at: Timestamp,

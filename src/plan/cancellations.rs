@@ -15,9 +15,9 @@ use crate::seeded::{Seed, SeededMap};
 pub(super) struct Evidence {
     by_appointment: SeededMap<String, Vec<Pending>>,
     blocked: HashMap<ReminderId, (SkipReason, String)>,
-    /// For each appointment the starts that somebody was called about, and whether the read has a row with that start.
+    /// For each appointment, the starts that somebody was called about, and whether the read has a row with that start.
     called: SeededMap<String, Vec<(Timestamp, RowOfCall)>>,
-    /// For each appointment start and lead of the rehearsed calls that are still to come.
+    /// For each appointment, the starts and leads of the rehearsed calls that are still to come.
     to_come: SeededMap<String, Vec<(Timestamp, Lead)>>,
 }
 
@@ -92,7 +92,7 @@ impl Evidence {
         unseen.collect()
     }
 
-    /// Notes a row; answers the leads that are pending for exactly its id and start, and those whose rehearsed calls are to come.
+    /// Notes a row; returns the leads that are pending for exactly its id and start, and those whose rehearsed calls are to come.
     pub(super) fn witness(&mut self, id: &str, start: &Result<Start, TimeProblem>) -> Vec<Lead> {
         if let (Some(starts), Ok(start)) = (self.called.get_mut(id), start) {
             // the calls of several leads share a start

@@ -1,4 +1,5 @@
-//! pure: the whole read is known: payloads are rendered, persons are counted, and the plan is made.
+//! pure: makes the plan once the whole source was read: renders payloads, counts the calls of each person, and decides about each
+//! call.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -62,7 +63,7 @@ pub(super) struct CandidateCall {
 
 /// What the templates of a candidate gave.
 pub(super) struct Rendered {
-    /// Of the reminder.
+    /// The id of the reminder.
     pub(super) id: ReminderId,
     pub(super) previous_starts_at: Option<Timestamp>,
     label: Option<Personal>,
@@ -195,7 +196,7 @@ pub(super) struct Candidates {
     pub(super) rehearsed: Vec<String>,
     pub(super) elsewhere: Option<SourceStarts>,
     pub(super) skipped: Vec<SkippedRow>,
-    /// In the order of their rows.
+    /// The calls in the order of their rows.
     pub(super) calls: Vec<CandidateCall>,
     /// Id and start of appointments whose lead had passed before anybody looked for them.
     pub(super) passed: Vec<(String, Timestamp)>,
@@ -274,7 +275,7 @@ struct JudgedCalls<'a, 'k> {
 }
 
 impl JudgedCalls<'_, '_> {
-    /// For each call what blocks it; `None` for one that is made. `heads` has for each the one whose call covers it. That one is
+    /// For each call, what blocks it; `None` for one that is made. `heads` has for each call the one that covers it, which is
     /// judged first: an appointment is covered by a call only if that call is made.
     fn all(&mut self, heads: &[Option<usize>]) -> Vec<Option<Block>> {
         let alone = heads.iter().enumerate();

@@ -1,4 +1,4 @@
-//! pure: a row that matters, and what the rules are asked about it in one of its leads.
+//! pure: a row that may lie in a window, and one of its leads: what the rules about rows are asked about.
 
 use std::borrow::Cow;
 use std::cell::{Cell, OnceCell};
@@ -33,7 +33,7 @@ pub(super) struct Sighting {
     pub(super) pending_leads: Vec<Lead>,
     /// Read once: ahead of the rules, or when it is first asked for.
     pub(super) phone: OnceCell<Result<Phone, PhoneProblem>>,
-    /// Somebody else answered at every usable number of the row.
+    /// Whether somebody else answered at every usable number of the row.
     has_wrong_number: Cell<bool>,
 }
 
@@ -143,9 +143,9 @@ impl<'a> Case<'a> {
         let rehearsed_due = sighting.id.as_deref().and_then(|id| terms.rehearsed_due(id, start.at, lead));
         let missed_by = match lead.before {
             LeadTime::Now => None,
-            // its rehearsal found it in time
+            // a run in shadow mode found it in time
             LeadTime::Days(_) | LeadTime::Hours(_) if rehearsed_due.is_some() => None,
-            // the run of these dates is the one that is due
+            // this run is the one for these dates, so no earlier one has missed it
             LeadTime::Days(_) if terms.is_due(start.at, lead) => None,
             LeadTime::Days(_) | LeadTime::Hours(_) => {
                 sighting.id.as_deref().and_then(|id| terms.missed_by(id, start.at, lead))
@@ -249,7 +249,8 @@ fn last_second(schedule: &Schedule, start: Timestamp, allowed_at: Timestamp) -> 
     by_lateness.min(start.saturating_sub_duration(schedule.remind.min_notice))
 }
 
-/// `max_lateness` after the first moment at which the call is allowed, but not after the time that the request names.
+/// The last second at which a request's call may be sent: `max_lateness` after the first moment at which the call is allowed, but
+/// not after the time that the request names.
 fn last_second_of_request(schedule: &Schedule, expires: Option<Timestamp>, allowed_at: Timestamp) -> Timestamp {
     let by_lateness = allowed_at.saturating_add_duration(schedule.remind.max_lateness);
     expires.map_or(by_lateness, |expires| expires.saturating_sub_duration(SECOND).min(by_lateness))
@@ -261,9 +262,9 @@ pub(super) const SECOND: SignedDuration = SignedDuration::from_secs(1);
 /// Openings of calling hours that were asked for.
 #[derive(Default)]
 pub(super) struct OpeningTimes {
-    /// After the due time.
+    /// The last opening after the due time.
     due: LastOpening,
-    /// After now.
+    /// The last opening after now.
     now: LastOpening,
 }
 

@@ -37,14 +37,14 @@ pub struct Explanation {
     pub others: Vec<OtherStart>,
 }
 
-/// Another start of the appointment that is explained, and what becomes of it.
+/// Another start of the appointment that is explained, with the verdict on it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OtherStart {
-    /// With the schedule's offset; null when it can't be read.
+    /// The start with the schedule's offset; null when it can't be read.
     pub starts_at: Option<String>,
     /// What becomes of it.
     pub verdict: Verdict,
-    /// As that of the explanation.
+    /// The reason, a word as in the explanation itself.
     pub reason: Option<String>,
     /// Where it is in the source, and why it isn't called.
     pub detail: Option<String>,
@@ -119,7 +119,7 @@ impl WatchedAppointment {
         let number = case.sighting.number;
         let mut seen = RowAnswers { number, starts_at, steps: Vec::new(), block: None, is_pending, outcome };
         for rule in ROW_RULES {
-            // of the rule about the time alone: what cannot be read blocks there
+            // only for the rule about the time: a start that cannot be read is blocked there
             let cell = || (rule.name == rules::rule_of(SkipReason::InvalidTime)).then(|| case.unread_time()).flatten();
             seen.note(rule.name, || (rule.ask)(case), || (rule.passed)(case), cell);
         }
@@ -141,7 +141,7 @@ impl WatchedAppointment {
         }
     }
 
-    /// Which further rows have the id and start of an earlier one.
+    /// A sentence about further rows that have the id and start of an earlier one.
     fn repeated(&self, schedule: &Schedule) -> Option<String> {
         let again = self.seen.iter().filter(|seen| seen.block == Some(Why::Skip(SkipReason::DuplicateRow)));
         let places: Vec<String> = again.map(|seen| place_of(schedule, seen.number)).take(PLACES_SHOWN).collect();

@@ -93,7 +93,7 @@ fn max_age(seen: &Seen<'_>) -> Option<String> {
 /// The fewest unusable rows that hold a run.
 const FEWEST_INVALID: u64 = 3;
 
-/// Too large a share of the window's rows has no usable id, phone or time.
+/// The sentence that too large a share of the window's rows has no usable id, phone or time; `None` where it is not.
 fn max_invalid(seen: &Seen<'_>) -> Option<String> {
     // requests that can't be called say nothing of the others: whoever posted them was told
     if seen.terms.schedule.remind.leads == Leads::Now {
@@ -152,7 +152,7 @@ fn is_unusable(row: &SkippedRow) -> bool {
     }
 }
 
-/// Far more or far fewer rows in the window than earlier comparable runs had.
+/// The sentence that the window has far more or far fewer rows than earlier comparable runs had; `None` where it has not.
 fn max_change(seen: &Seen<'_>) -> Option<String> {
     let rows = seen.plan.in_window?;
     let (schedule, occasion, knowledge) = (&seen.terms.schedule, &seen.terms.occasion, &seen.terms.knowledge);
@@ -186,7 +186,7 @@ fn fewer_in_words(factor: Factor) -> String {
     }
 }
 
-/// More new calls than `max_calls`.
+/// The sentence that there are more new calls than `max_calls`; `None` where there are not.
 fn max_calls(seen: &Seen<'_>) -> Option<String> {
     let limit = seen.terms.schedule.guard.max_calls;
     let calls = seen.plan.reminders.iter().filter(|reminder| reminder.standing != Standing::Pending).count();

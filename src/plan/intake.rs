@@ -36,9 +36,9 @@ pub(super) struct Intake {
 
 /// Where the rules about rows are asked.
 enum Judging {
-    /// On the thread that reads, while there are few rows.
+    /// The rows are judged on the thread that reads, while there are few.
     Here(Box<Judge>),
-    /// On a thread of its own. It takes the rows in their order, so it finds what one thread would have found.
+    /// The rows are judged on a thread of their own, in their order, so it finds what one thread would have found.
     Aside(Worker<Sighting, Judge>),
 }
 
@@ -48,7 +48,7 @@ impl Intake {
         Self::empty(Arc::new(Terms::new(request)), mapping)
     }
 
-    /// Before the first record.
+    /// The intake before the first record.
     fn empty(terms: Arc<Terms>, mapping: Mapping) -> Self {
         Self {
             evidence: Evidence::of(&terms.knowledge, terms.occasion.only.as_deref()),

@@ -9,7 +9,7 @@ use crate::schedule::Schedule;
 use crate::template::Scope;
 
 /// A longer one is cut: it is shown to recognise somebody by.
-const LONGEST: usize = 60;
+const MAX_LABEL_LENGTH: usize = 60;
 
 /// The label with the payload's names, then the row's; `None` where there is none or it can't be filled: nobody is left
 /// out for that.
@@ -20,7 +20,7 @@ pub(super) fn of(schedule: &Schedule, scope: &dyn Scope) -> Option<Personal> {
         value @ (Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => value.to_string(),
     };
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let cut = match text.char_indices().nth(LONGEST) {
+    let cut = match text.char_indices().nth(MAX_LABEL_LENGTH) {
         Some((at, _)) => format!("{}…", text[..at].trim_end()),
         None => text,
     };

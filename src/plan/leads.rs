@@ -7,7 +7,7 @@ use super::window::Saturating as _;
 use crate::schedule::{Leads, OnClosedDay, Schedule};
 use crate::zones::{Wall, Zone};
 
-/// Longer than any row of closed days is followed.
+/// The longest row of closed days that is followed.
 const MOST_DAYS: u32 = 1_000;
 
 /// The dates of appointments, first and last, that the run on `nominal` covers with a lead of `days` days; `None` when it
@@ -92,7 +92,7 @@ pub(super) fn due_by_hours(schedule: &Schedule, start: Timestamp, hours: u32) ->
     }
 }
 
-/// So much time before an instant, of which only open days count.
+/// The instant that lies so much time before the start, of which only open days count.
 fn open_time_before(schedule: &Schedule, start: Timestamp, lead: SignedDuration) -> Timestamp {
     let (closed, zone) = (&schedule.remind.closed, &schedule.zone);
     let (mut at, mut left, mut date) = (start, lead, zone.date(start));
@@ -112,7 +112,7 @@ fn open_time_before(schedule: &Schedule, start: Timestamp, lead: SignedDuration)
     at
 }
 
-/// So much time after an instant, of which only open days count.
+/// The instant that lies so much time after the due time, of which only open days count.
 fn open_time_after(schedule: &Schedule, due: Timestamp, lead: SignedDuration) -> Timestamp {
     let (closed, zone) = (&schedule.remind.closed, &schedule.zone);
     let (mut at, mut left, mut date) = (due, lead, zone.date(due));

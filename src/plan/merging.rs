@@ -23,7 +23,7 @@ pub struct MergedAppointment {
     pub lead: Lead,
 }
 
-/// Finds the calls that belong together and fills the payload of each one's head with all of their appointments. Answers for
+/// Finds the calls that belong together and fills the payload of each one's head with all of their appointments. Returns for
 /// every call the place of its head; `None` for heads and for calls that stay alone.
 pub(super) fn merge(terms: &Terms, calls: &mut [CandidateCall]) -> Vec<Option<usize>> {
     let mut heads = vec![None; calls.len()];
@@ -32,7 +32,7 @@ pub(super) fn merge(terms: &Terms, calls: &mut [CandidateCall]) -> Vec<Option<us
         Merging::SameDay => {}
     }
     for group in groups(calls).into_iter().filter(|group| group.len() > 1) {
-        // one that waits already keeps its id and its place among the person's calls
+        // a call that is pending already becomes the head: it keeps its id and its place among the person's calls
         let is_pending = |place: &&usize| calls[**place].candidate.pending().is_some();
         let head = *group.iter().find(is_pending).unwrap_or(&group[0]);
         if fill(terms, calls, head, &group) {
@@ -42,8 +42,8 @@ pub(super) fn merge(terms: &Terms, calls: &mut [CandidateCall]) -> Vec<Option<us
     heads
 }
 
-/// Whom calls belong to: a day, the zone in whose hours they go out, and a person or a phone. In another zone a call would
-/// come at another time, perhaps at night or when it is too late.
+/// What calls have to have in common to be merged: a day, the zone in whose hours they go out, and a person or a phone. In
+/// another zone a call would come at another time, perhaps at night or when it is too late.
 type Recipient<'a> = (Date, &'a str, &'a str);
 
 /// The places of calls that go to one person or phone on one day, in the order of start.

@@ -54,7 +54,7 @@ pub use usual::{ComparableRuns, Counted, MeasuredRun, RowRange, USUAL_RUNS, Usua
 pub use watched::WatchedLead;
 pub use window::{LeadWindow, due_days, due_windows, read_span, windows};
 
-/// By appointment, the latest start for which a reminder was sent, is being sent, or may have been sent (`delivered`,
+/// For each appointment, the latest start for which a reminder was sent, is being sent, or may have been sent (`delivered`,
 /// `sending`, `uncertain`).
 pub type LastCalledStarts = HashMap<String, Timestamp>;
 
@@ -117,7 +117,7 @@ pub enum Rehearsed {
     CountAsMade,
     /// They are planned like any other: a person asked for that.
     ArePlanned,
-    /// Those whose time is still to come are planned, and nothing else: the schedule has just gone live.
+    /// The calls whose time is still to come are planned, and nothing else: the schedule has just gone live.
     AreCompleted,
 }
 
@@ -161,7 +161,7 @@ pub struct Knowledge {
     pub seen_until: Option<Timestamp>,
     /// Its leads of which that evaluation and those before it wrote down whom they found.
     pub watched_leads: Vec<WatchedLead>,
-    /// By appointment, the last evaluation that did not see it; `None` for what the first evaluation saw. Loaded where the
+    /// For each appointment, the last evaluation that did not see it; `None` for what the first evaluation saw. Loaded where the
     /// schedule needs it.
     pub first_sights: SeededMap<String, Option<Timestamp>>,
     /// Appointments that are to be told in the call of another one, which is pending.
@@ -222,7 +222,7 @@ pub struct WrongNumbers(Option<Arc<IsWrongNumber>>);
 type IsWrongNumber = dyn Fn(&str, &str) -> bool + Send + Sync;
 
 impl WrongNumbers {
-    /// Some are known.
+    /// A list of known wrong numbers: `is_wrong` is asked with the person and the number (E.164).
     pub fn new(is_wrong: impl Fn(&str, &str) -> bool + Send + Sync + 'static) -> Self {
         Self(Some(Arc::new(is_wrong)))
     }
@@ -285,11 +285,11 @@ pub struct KnownReminder {
     pub is_shadow: bool,
     /// What became of its call.
     pub outcome: Option<CallOutcome>,
-    /// For a retry, what became of the call before it.
+    /// What became of the call before, for a retry.
     pub previous_outcome: Option<CallOutcome>,
     /// The person it counts for and the recipient's day of its due time.
     pub person: Personal,
-    /// That day.
+    /// The calendar day of the due time.
     pub due_day: Date,
 }
 
@@ -315,7 +315,7 @@ impl KnownReminder {
 }
 
 impl Knowledge {
-    /// With an appointment that was told, or is to be told, in the call of another one.
+    /// Adds an appointment that was told, or is to be told, in the call of another one.
     pub fn add_merged(&mut self, key: ReminderKey, told: KnownReminder) {
         match told.state {
             State::Pending => drop(self.told_by_pending.insert(key, told.id)),
@@ -330,14 +330,14 @@ impl Knowledge {
         }
     }
 
-    /// With a call that a run in shadow mode would have made, unless the appointment is to be told in a call that is pending.
+    /// Adds a call that a run in shadow mode would have made, unless the appointment is to be told in a call that is pending.
     pub fn add_rehearsed(&mut self, (key, rehearsed): (ReminderKey, KnownReminder)) {
         if !self.told_by_pending.contains_key(&key) {
             self.add_told((key, rehearsed));
         }
     }
 
-    /// With what counts as a call (a run in shadow mode would have made it, or another appointment's call told it), unless a
+    /// Adds what counts as a call (a run in shadow mode would have made it, or another appointment's call told it), unless a
     /// reminder of the same key is on its way or over.
     pub fn add_told(&mut self, (key, told): (ReminderKey, KnownReminder)) {
         match self.reminders.get(&key) {
@@ -404,11 +404,11 @@ impl Plan {
 pub struct Counts {
     /// All rows read.
     pub rows: u64,
-    /// In no lead's window.
+    /// Rows in no lead's window.
     pub outside_window: u64,
-    /// To be called, those already pending among them.
+    /// Rows to be called about, those that are pending already among them.
     pub planned: u64,
-    /// Not to be called, with a reason.
+    /// Rows nobody is called about, each with a reason.
     pub skipped: u64,
     /// Delivered, sending, uncertain, failed, expired or dropped already.
     pub already_reminded: u64,
@@ -455,7 +455,7 @@ pub struct PlannedReminder {
     pub previous_starts_at: Option<Timestamp>,
     /// Other appointments that are told in this call.
     pub merged: Vec<MergedAppointment>,
-    /// It was to be told in this call, which is pending and may not be made any more.
+    /// The pending call in which the appointment was to be told and that may not be made any more.
     pub takes_over: Option<ReminderId>,
     /// Earlier calls about the same appointment that this one corrects: they don't count against it.
     pub corrects: Vec<ReminderId>,
@@ -468,7 +468,7 @@ pub enum Standing {
     New,
     /// Pending: keeps id, due time and tries.
     Pending,
-    /// Was cancelled and returns under its id.
+    /// It was cancelled and returns under its id.
     Returning,
 }
 
@@ -481,7 +481,7 @@ pub struct SkippedRow {
     pub appointment_id: Option<String>,
     /// Its start, when it could be read (UTC).
     pub starts_at: Option<Timestamp>,
-    /// Which lead it would have been.
+    /// The lead with which it would have been called.
     pub lead: Option<Lead>,
     /// The rule that skips the row.
     pub reason: SkipReason,
@@ -495,7 +495,7 @@ pub struct SkippedRow {
     pub recipient_zone: Option<String>,
     /// How lists name the appointment, when the schedule says so and the row can be read.
     pub label: Option<Personal>,
-    /// Whose label that is: the row's phone (E.164), also where no rule asked for it. It is kept as a keyed hash alone.
+    /// The phone of the person whose label it is (E.164), also where no rule asked for it. It is kept as a keyed hash alone.
     pub label_phone: Option<Personal>,
 }
 

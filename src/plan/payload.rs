@@ -17,7 +17,7 @@ use crate::zones::Zone;
 pub struct PayloadScope<'a> {
     /// The schedule.
     pub schedule: &'a Schedule,
-    /// As the source has it.
+    /// The row as the source has it.
     pub row: &'a Row,
     /// Who is called.
     pub phone: &'a Phone,
@@ -33,7 +33,7 @@ pub struct PayloadScope<'a> {
     pub reminder_id: ReminderId,
     /// The start that was announced before (UTC), when it moved.
     pub previous_starts_at: Option<Timestamp>,
-    /// For a retry, what became of the call before it.
+    /// What became of the call before, for a retry.
     pub previous_outcome: Option<CallOutcome>,
     /// The appointments of a call that several share, by start; empty for a call about this one alone.
     pub appointments: &'a [Value],
@@ -114,7 +114,7 @@ pub fn rendered(schedule: &Schedule, scope: &dyn Scope) -> Result<(Payload, Opti
     Ok((payload, contact))
 }
 
-/// Only the fields that are set and not empty: a field without a value is left out rather than sent as null.
+/// The contact's fields that are set and not empty: a field without a value is left out rather than sent as null.
 fn contact_fields(templates: &ContactTemplates, scope: &dyn Scope) -> Result<Value, RenderError> {
     let mut fields = Map::new();
     let place = |name: &str, error: RenderError| RenderError(format!("contact `{name}`: {error}"));

@@ -44,7 +44,8 @@ pub(super) struct OtherCall<'a> {
 }
 
 impl<'a> People<'a> {
-    /// `cancelled`: this plan's; `candidates`: pending ones among them may now belong to another person or day.
+    /// Counts what is known. `cancelled` are this plan's cancellations; `candidates` may contain pending ones that now belong to
+    /// another person or day.
     pub(super) fn new<'c>(
         knowledge: &'a Knowledge,
         cancelled: impl Iterator<Item = ReminderId>,
@@ -67,7 +68,7 @@ impl<'a> People<'a> {
         Some(others + self.accepted_of(candidate).map_or(0, |accepted| accepted.count as usize))
     }
 
-    /// One of the person's other calls of that day; `calls` are those of which this plan has accepted some.
+    /// One of the person's other calls of that day. `calls` has those that this plan has accepted.
     pub(super) fn other_call(&self, candidate: &Candidate, calls: &[CandidateCall]) -> Option<OtherCall<'a>> {
         let held = self.held_others(candidate).next().map(|call| OtherCall {
             schedule: call.schedule.as_deref(),
@@ -105,7 +106,7 @@ impl<'a> People<'a> {
         *id == candidate.id && *start != candidate.start.at && self.corrected.contains(&(id.clone(), *start))
     }
 
-    /// It is called; `place` is its own among the calls that are judged.
+    /// Counts a call that is made; `place` is its place among the calls that are judged.
     pub(super) fn accept(&mut self, candidate: &Candidate, place: usize) {
         let own = candidate.known.as_ref().map(|known| known.id);
         if keeps_place(candidate) && self.held_of(candidate).iter().any(|call| Some(call.id) == own) {

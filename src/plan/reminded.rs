@@ -30,11 +30,11 @@ pub struct Reminded {
     pub failed: u64,
     /// Given up.
     pub dropped: u64,
-    /// Not sent in time.
+    /// Calls not sent in time.
     pub expired: u64,
     /// Cancelled after a request of unknown fate.
     pub cancelled: u64,
-    /// In a plan of a later moment: planned already, and called or expired by then.
+    /// Calls that, in a plan of a later moment, are planned already, and made or expired by then.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub waiting: u64,
 }
@@ -103,8 +103,8 @@ pub(super) const fn state_in_words(known: &KnownReminder) -> &'static str {
 }
 
 impl Plan {
-    /// For people, of a live schedule: how many rows are not called because a run in shadow mode would have called them, and
-    /// how to call them nevertheless.
+    /// A sentence for people about a live schedule: how many rows are not called because a run in shadow mode would have called
+    /// them, and how to call them nevertheless.
     #[must_use]
     pub fn rehearsed_in_words(&self, schedule: &Schedule) -> Option<String> {
         let is_live = match schedule.mode {
@@ -126,7 +126,7 @@ impl Plan {
         })
     }
 
-    /// Which appointments those are, for people: the first of them by their ids. An answer has it, and never a log.
+    /// A sentence for people that names the first of those appointments by their ids. It stands in an answer, and never in a log.
     #[must_use]
     pub fn rehearsed_by_id(&self, schedule: &Schedule) -> Option<String> {
         self.rehearsed_in_words(schedule)?;
@@ -148,7 +148,7 @@ pub struct SourceStarts {
 }
 
 impl SourceStarts {
-    /// With one more start.
+    /// The starts after one more was seen.
     pub(super) fn with(seen: Option<Self>, start: Timestamp, now: Timestamp) -> Self {
         let next = (start > now).then_some(start);
         match seen {
@@ -164,7 +164,7 @@ impl SourceStarts {
         }
     }
 
-    /// Which days the source has, and how to plan for one of them: for people, when no row is in a window.
+    /// A sentence for people, when no row is in a window: the days that the source has, and how to plan for one of them.
     #[must_use]
     pub fn in_words(&self, schedule: &Schedule) -> String {
         let date = |at: Timestamp| -> Date { schedule.zone.date(at) };

@@ -10,7 +10,7 @@ use super::{Knowledge, Plan, PlannedReminder, Standing};
 use crate::reminder::{LeadTime, ReminderKey};
 use crate::schedule::{Leads, Schedule};
 
-/// From the last row in the copy's audit log to the restore (UTC).
+/// The time from the last row in the copy's audit log to the restore (UTC).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Gap {
     /// The last row that is known.

@@ -44,10 +44,10 @@ pub(super) struct Findings {
 /// The number of appointments that are named which a run in shadow mode would have called.
 pub(super) const REHEARSED_NAMED: usize = 5;
 
-/// Which of a row's leads a case is about.
+/// The part that one of a row's leads has in how the row is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Share {
-    /// The one that decides how the row is counted.
+    /// The lead that decides how the row is counted.
     Main,
     /// Another lead of the row that is pending already.
     Further,

@@ -130,7 +130,7 @@ fn window(case: &Case<'_>) -> Result<(), Block> {
     Err(Block { why: Why::OutsideWindow, detail, remedy: None })
 }
 
-/// Which run has the start in the window of a lead: only runs that the cron makes are named.
+/// A sentence that names the run that has the start in the window of a lead: only runs that the cron makes are named.
 fn caught_by(case: &Case<'_>) -> String {
     let Ok(start) = &case.sighting.start else { return String::new() };
     let schedule = case.schedule();
@@ -268,16 +268,16 @@ fn written_phone(case: &Case<'_>) -> String {
     let digits: String = digits(&text).collect();
     match digits.len() {
         0 => " (the source has no digit there)".to_owned(),
-        1..=SHORT => format!(" (the source has {digits})"),
-        count => format!(" (the source has ***{}, {count} digits)", &digits[count - LAST..]),
+        1..=MAX_ANONYMOUS_DIGITS => format!(" (the source has {digits})"),
+        count => format!(" (the source has ***{}, {count} digits)", &digits[count - VISIBLE_DIGITS..]),
     }
 }
 
 /// The maximum number of digits that identify nobody.
-const SHORT: usize = 6;
+const MAX_ANONYMOUS_DIGITS: usize = 6;
 
 /// The digits of a longer number that are shown.
-const LAST: usize = 4;
+const VISIBLE_DIGITS: usize = 4;
 
 /// `` `mobile`, `landline` ``.
 fn phone_columns(case: &Case<'_>) -> String {
@@ -396,7 +396,7 @@ fn outside_calling_hours(case: &Case<'_>) -> Result<(), Block> {
     skip_unless(SkipReason::OutsideCallingHours, detail, remedy)
 }
 
-/// Which limit makes the last second of a call the last.
+/// The limit that makes the last second of a call the last.
 enum SendingLimit {
     /// `min_notice`.
     Notice,

@@ -31,7 +31,7 @@ pub(super) fn skip(reason: SkipReason, detail: impl AsRef<str>) -> Result<(), Bl
     Err(Block { why: Why::Skip(reason), detail: unseen::shown(detail.as_ref()).into_owned(), remedy: None })
 }
 
-/// As [`skip`], with what alone would let the row through.
+/// Like [`skip`], with the only change that would let the row through.
 pub(super) fn skip_unless(reason: SkipReason, detail: impl AsRef<str>, remedy: &'static str) -> Result<(), Block> {
     skip(reason, detail).map_err(|block| Block { remedy: Some(remedy), ..block })
 }

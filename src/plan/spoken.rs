@@ -176,7 +176,7 @@ impl SpokenLanguage {
         self.names().weekdays[usize::from(date.weekday().to_monday_zero_offset().unsigned_abs())]
     }
 
-    /// Weekday, day and month, without the year.
+    /// The weekday, day and month in words, without the year.
     pub(super) fn date(self, date: Date) -> String {
         let (weekday, day) = (self.weekday(date), date.day());
         let month = self.names().months[usize::from(date.month().unsigned_abs()) - 1];

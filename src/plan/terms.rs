@@ -1,4 +1,4 @@
-//! pure: what a plan is made of besides the rows.
+//! pure: the inputs of a plan besides the rows: the schedule, the moment, the windows, what the ledger knows.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::zones::Zones;
 /// What a plan is made of besides the rows.
 #[derive(Debug, Clone)]
 pub struct PlanRequest {
-    /// Whose plan.
+    /// The schedule that is planned.
     pub schedule: Arc<Schedule>,
     /// The circumstances.
     pub occasion: Occasion,
@@ -50,7 +50,7 @@ pub(super) struct Terms {
     pub(super) watched: Vec<WatchedLead>,
     /// What persons said after which nobody is called by another lead, by appointment and start.
     said: Sayings,
-    /// By appointment, the starts that somebody was called about, or may have been.
+    /// For each appointment, the starts that somebody was called about, or may have been.
     called: SeededMap<String, Vec<CalledStart>>,
 }
 
@@ -80,7 +80,7 @@ fn called(schedule: &Schedule, knowledge: &Knowledge) -> SeededMap<String, Vec<C
     called
 }
 
-/// By appointment and start, the leads in whose calls persons said something that counts for other leads.
+/// For each appointment and start, the leads in whose calls persons said something that counts for other leads.
 type Sayings = HashMap<(String, Timestamp), Vec<(Lead, CallOutcome)>>;
 
 fn said(schedule: &Schedule, knowledge: &Knowledge) -> Sayings {

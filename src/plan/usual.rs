@@ -11,13 +11,13 @@ use crate::schedule::{Factor, Leads, Schedule};
 pub const USUAL_RUNS: usize = 8;
 
 /// Weeks in which the last eight runs of a weekday are looked for: some of its days were holidays.
-const WEEKS: i64 = 16;
+const WEEKS_BACK: i64 = 16;
 
 /// How far the time of day of a comparable run may be from this one's, where leads count hours: schedules of that kind
 /// usually run every quarter of an hour or every half, so that a run before and one after it are comparable.
-const AROUND: SignedDuration = SignedDuration::from_mins(30);
+const MAX_TIME_APART: SignedDuration = SignedDuration::from_mins(30);
 
-/// Which earlier runs say how many rows are usual.
+/// The earlier runs whose numbers of rows count as usual.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ComparableRuns {
     /// Half-open ranges (UTC) of nominal times, the latest first.
@@ -49,7 +49,7 @@ pub struct MeasuredRun {
     pub is_approved: bool,
 }
 
-/// From the fewest rows to the most.
+/// The fewest and the most rows of several runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RowRange {
     /// The fewest.
@@ -59,7 +59,7 @@ pub struct RowRange {
 }
 
 impl RowRange {
-    /// Of one run.
+    /// The range of one run.
     #[must_use]
     pub const fn of_run(rows: u64) -> Self {
         Self { fewest: rows, most: rows }
@@ -74,14 +74,14 @@ impl RowRange {
 /// How many rows are usual.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct UsualRows {
-    /// Of the last comparable runs or ranges, at most [`USUAL_RUNS`] of them, the latest first.
+    /// The rows of the last comparable runs or ranges, at most [`USUAL_RUNS`] of them, the latest first.
     pub earlier: Vec<RowRange>,
-    /// Of the runs of the same day that a person approved although `max_change` held them.
+    /// The rows of the runs of the same day that a person approved although `max_change` held them.
     pub approved: Option<RowRange>,
 }
 
 impl ComparableRuns {
-    /// Those that this evaluation is compared with: the runs of its weekday.
+    /// The runs with which this evaluation is compared: those of its weekday.
     ///
     /// Where leads count hours, a window moves over the day, and in the morning and the evening the number of its rows
     /// changes manyfold within an hour. A steep edge is no change of the source, so that each earlier date counts as the
@@ -96,7 +96,7 @@ impl ComparableRuns {
             // each request is a run of its own
             Leads::Now => Self::default(),
             Leads::Days(_) => {
-                let times = dates(0..WEEKS).filter_map(whole).collect();
+                let times = dates(0..WEEKS_BACK).filter_map(whole).collect();
                 Self { times, counted: Counted::Runs, day: whole(own) }
             }
             Leads::Hours(_) => {
@@ -104,10 +104,10 @@ impl ComparableRuns {
                 let time = zone.wall(occasion.now).time();
                 let around = |date| {
                     let same_time = at_time(zone, date, time);
-                    let last = same_time.saturating_add_duration(AROUND);
-                    (same_time.saturating_sub_duration(AROUND), last.saturating_add_duration(MICROSECOND))
+                    let last = same_time.saturating_add_duration(MAX_TIME_APART);
+                    (same_time.saturating_sub_duration(MAX_TIME_APART), last.saturating_add_duration(MICROSECOND))
                 };
-                Self { times: dates(1..WEEKS + 1).map(around).collect(), counted: Counted::Range, day: whole(own) }
+                Self { times: dates(1..WEEKS_BACK + 1).map(around).collect(), counted: Counted::Range, day: whole(own) }
             }
         }
     }
@@ -130,9 +130,9 @@ impl ComparableRuns {
     }
 }
 
-/// Fewer earlier runs or dates say nothing of what is usual.
+/// The least number of earlier runs or dates that say what is usual.
 const FEWEST_EARLIER: usize = 3;
-/// Smaller numbers change manyfold by chance.
+/// The least usual number of rows that is compared: smaller ones change manyfold by chance.
 const FEWEST_USUAL: u64 = 20;
 
 /// How far back a window reaches.
@@ -198,31 +198,31 @@ mod tests {
         ranges.iter().map(|(fewest, most)| RowRange { fewest: *fewest, most: *most }).collect()
     }
 
-    /// Earlier dates, rows, and whether they are more or fewer than usual.
+    /// What a test has: the counts of earlier dates, the number of rows, and whether they are more or fewer than usual.
     type Case<'a> = (&'a [(u64, u64)], u64, Option<UnusualRows>);
 
     #[test]
     fn a_number_within_three_times_what_earlier_dates_had_around_this_time_is_no_change() {
         let (steep, flat, ragged) = ([(40, 80); 3], [(60, 60); 3], [(2, 90), (30, 80), (45, 60), (40, 70)]);
         let cases: [Case<'_>; 18] = [
-            // on a steep edge a third of the fewest and three times the most are the ends
+            // where earlier counts differ much, a third of the fewest and three times the most are the limits
             (&steep, 14, None),
             (&steep, 13, Some(UnusualRows::Fewer(80))),
             (&steep, 240, None),
             (&steep, 241, Some(UnusualRows::More(160))),
             (&steep, 0, Some(UnusualRows::Fewer(80))),
-            // as one run of each date is judged
+            // where they are equal, the limits are a third and three times that number
             (&flat, 20, None),
             (&flat, 19, Some(UnusualRows::Fewer(120))),
             (&flat, 180, None),
             (&flat, 181, Some(UnusualRows::More(120))),
             (&flat, 4, Some(UnusualRows::Fewer(120))),
             (&flat, 600, Some(UnusualRows::More(120))),
-            // one odd date is no rule
+            // a single odd date does not move the limits
             (&ragged, 12, None),
             (&ragged, 11, Some(UnusualRows::Fewer(70))),
             (&ragged, 226, Some(UnusualRows::More(150))),
-            // where twenty rows are not usual, nothing is a change on that side
+            // where fewer than twenty rows are usual, nothing counts as a change in that direction
             (&[(19, 70); 3], 0, None),
             (&[(19, 70); 3], 211, Some(UnusualRows::More(140))),
             (&[(1, 19); 3], 190, None),

@@ -1,4 +1,5 @@
-//! pure: since when evaluations write down whom they find, so that it proves something not to be among those written down.
+//! pure: watched leads: the leads for which evaluations write down every appointment that they see, and since when. An
+//! appointment that was not written down in that time was booked later.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -39,12 +40,12 @@ impl WatchedLead {
     }
 
     fn holds_at(&self, schedule: &Schedule, now: Timestamp) -> bool {
-        // a clock that was set back, or a rehearsal of a day to come
+        // not so where the clock was set back, or where the plan is of an earlier day
         self.since <= now && self.rules == rules_of(schedule) && leads_of(schedule).contains(&self.lead)
     }
 }
 
-/// Those of the leads that still hold for this evaluation.
+/// The watched leads that still hold for this evaluation.
 pub(super) fn holding(schedule: &Schedule, occasion: &Occasion, known: &[WatchedLead]) -> Vec<WatchedLead> {
     known.iter().filter(|watched| watched.holds_at(schedule, occasion.now)).cloned().collect()
 }
@@ -94,8 +95,9 @@ fn leads_of(schedule: &Schedule) -> Vec<Lead> {
     leads
 }
 
-/// With `"nearest"` everybody is written down, whenever they are due. With `"skip"` only whoever is due is: closed days that
-/// were added make others due in the past, whom no evaluation looked for.
+/// The rules by which a lead is watched, as a text: when it changes, the watch begins anew. With `"nearest"` everybody is written
+/// down, whenever they are due. With `"skip"` only whoever is due is: closed days that were added make others due in the past,
+/// whom no evaluation looked for.
 fn rules_of(schedule: &Schedule) -> String {
     let remind = &schedule.remind;
     match (remind.late_booking, remind.on_closed_day) {
@@ -107,7 +109,8 @@ fn rules_of(schedule: &Schedule) -> String {
     }
 }
 
-/// Of calendar files a year around the evaluation is read, which is another one each day: there the weekdays count alone.
+/// The closed days as a text. Calendar files are read for a year around the evaluation, which is another one each day: where a
+/// schedule has some, its closed weekdays count alone.
 fn closed_days(schedule: &Schedule) -> String {
     let closed = &schedule.remind.closed;
     if schedule.remind.holiday_files.is_empty() { closed.to_string() } else { closed.weekdays_alone().to_string() }

@@ -14,7 +14,7 @@ use crate::schedule::{LateBooking, Leads, Schedule};
 pub struct LeadWindow {
     /// The lead before the start.
     pub lead: Lead,
-    /// Of which rows.
+    /// The rows that the window holds.
     pub kind: WindowKind,
     /// First start in it (UTC).
     pub from: Timestamp,
@@ -22,12 +22,12 @@ pub struct LeadWindow {
     pub until: Timestamp,
 }
 
-/// Of which rows a window is.
+/// The rows that a window holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WindowKind {
-    /// Of all: the lead is due in this run.
+    /// All rows: the lead is due in this run.
     Due,
-    /// Of those alone that were booked when the lead had passed.
+    /// Only rows that were booked when the lead had passed.
     LateBookings,
 }
 
@@ -63,7 +63,7 @@ pub fn lead_windows(
     windows
 }
 
-/// From the run's date, or from now, to where each lead is due.
+/// The windows of late bookings: from the run's date, or from now, to where each lead is due.
 fn windows_of_late_bookings(schedule: &Schedule, occasion: &Occasion, due: &[LeadWindow]) -> Vec<LeadWindow> {
     let from = match &schedule.remind.leads {
         Leads::Days(_) => {
@@ -182,7 +182,8 @@ pub(super) fn comparable_date(schedule: &Schedule, occasion: &Occasion) -> Date 
     }
 }
 
-/// Due at or after this is caught: within `max_lateness`, or since the previous evaluation, whichever reaches further back.
+/// The instant from which on a due time is caught: within `max_lateness`, or since the previous evaluation, whichever reaches
+/// further back.
 pub(super) fn due_since(schedule: &Schedule, now: Timestamp, previous_evaluation: Option<Timestamp>) -> Timestamp {
     let oldest = now.saturating_sub_duration(schedule.remind.max_lateness);
     previous_evaluation.map_or(oldest, |previous| oldest.min(to_micros(previous)))
@@ -227,9 +228,9 @@ pub fn read_span(
 
 /// Sums that stop at the ends of time: a schedule may say ten years, a source year 9999.
 pub(super) trait Saturating {
-    /// This much later.
+    /// The instant so much later; the last one there is, where it would be later still.
     fn saturating_add_duration(self, by: SignedDuration) -> Timestamp;
-    /// This much earlier.
+    /// The instant so much earlier; the first one there is, where it would be earlier still.
     fn saturating_sub_duration(self, by: SignedDuration) -> Timestamp;
 }
 

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::Value;
 
-use super::{FEW, JsonRow, JsonValue};
+use super::{JsonRow, JsonValue, MAX_SEARCHED_NAMES};
 
 /// A column as a schedule names it, compiled once: `Appt Date`, or a path with dots into objects (`customer.phone`).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,7 +16,7 @@ pub struct Column {
 }
 
 /// Names under which senders put what a nested value is about, the likeliest first.
-const LIKELY: [&str; 22] = [
+const LIKELY_NAMES: [&str; 22] = [
     "id",
     "value",
     "phone",
@@ -48,7 +48,7 @@ fn likely_scalar(tree: &serde_json::Map<String, Value>, name: &str) -> Option<St
     let about = |inner: &String| last.contains(&inner.to_lowercase()) || inner.to_lowercase().contains(&last);
     let scalars: Vec<&String> = tree.iter().filter(|(_, value)| is_scalar(value)).map(|(inner, _)| inner).collect();
     let named = scalars.iter().find(|inner| about(inner));
-    let usual = LIKELY.iter().find_map(|likely| scalars.iter().find(|inner| inner.eq_ignore_ascii_case(likely)));
+    let usual = LIKELY_NAMES.iter().find_map(|likely| scalars.iter().find(|inner| inner.eq_ignore_ascii_case(likely)));
     if let Some(inner) = named.or(usual).or(scalars.first()) {
         return Some((*inner).clone());
     }
@@ -58,7 +58,7 @@ fn likely_scalar(tree: &serde_json::Map<String, Value>, name: &str) -> Option<St
 
 /// The value of a name; in a small object a linear search is faster than hashing.
 fn member<'a>(tree: &'a serde_json::Map<String, Value>, name: &str) -> Option<&'a Value> {
-    if tree.len() > FEW {
+    if tree.len() > MAX_SEARCHED_NAMES {
         return tree.get(name);
     }
     tree.iter().find(|(member, _)| *member == name).map(|(_, value)| value)
@@ -83,7 +83,7 @@ struct RememberedPlace(AtomicU64);
 impl RememberedPlace {
     /// Places beyond are not remembered.
     const PLACE_BITS: u32 = 16;
-    /// Of no header: they are counted from 0 and never come this far.
+    /// The place of a column that no header has: places are counted from 0 and never come this far.
     const NONE: u64 = u64::MAX;
 }
 
@@ -148,7 +148,7 @@ impl Column {
         }
     }
 
-    /// Its value in an object: by the whole name first, then level by level.
+    /// The column's value in an object: by the whole name first, then level by level.
     pub(super) fn in_tree<'a>(&self, tree: &'a serde_json::Map<String, Value>) -> Option<&'a Value> {
         if let Some(value) = member(tree, &self.name) {
             return Some(value);
@@ -164,7 +164,7 @@ impl Column {
         None
     }
 
-    /// As [`Column::in_tree`].
+    /// Like [`Column::in_tree`].
     pub(super) fn in_flat<'a>(&self, row: JsonRow<'a>) -> Option<JsonValue<'a>> {
         if let Some(value) = row.get(&self.name) {
             return Some(value);

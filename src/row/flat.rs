@@ -72,12 +72,12 @@ impl<'t> JsonTape<'t> {
         JsonRow { tokens: &self.tokens, unescaped: &self.unescaped }
     }
 
-    /// `null`.
+    /// Adds `null`.
     pub fn null(&mut self) {
         self.tokens.push(JsonToken::Null);
     }
 
-    /// `true` or `false`.
+    /// Adds `true` or `false`.
     pub fn truth(&mut self, truth: bool) {
         self.tokens.push(JsonToken::Bool(truth));
     }
@@ -92,7 +92,7 @@ impl<'t> JsonTape<'t> {
         self.tokens.push(JsonToken::Signed(number));
     }
 
-    /// Any other number.
+    /// Adds any other number.
     pub fn float(&mut self, number: f64) {
         self.tokens.push(JsonToken::Float(number));
     }
@@ -215,7 +215,7 @@ impl<'a> JsonValue<'a> {
         matches!(self.first(), JsonToken::Object(_) | JsonToken::Array(_))
     }
 
-    /// Its characters, when it is a text.
+    /// The characters of a text; `None` for any other value.
     #[must_use]
     pub fn as_text(self) -> Option<&'a str> {
         text_of(self.first(), self.unescaped)

@@ -19,7 +19,7 @@ struct LinePlace {
 }
 
 impl Lines {
-    /// One line more.
+    /// Adds a line.
     pub fn push(&mut self, fields: Fields<'_>) {
         self.text.extend_from_slice(fields.text);
         self.ends.extend_from_slice(fields.ends);

@@ -58,7 +58,7 @@ impl From<String> for JsonPlace {
 }
 
 impl JsonPlace {
-    /// As it is written.
+    /// The place as it is written.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text

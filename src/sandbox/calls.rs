@@ -50,7 +50,7 @@ fn course(phone: Option<&str>, nth: usize, answers: &Answers) -> (&'static str, 
     }
 }
 
-/// Places a call and lets it run its course; answers its id.
+/// Places a call and lets it run its course; returns its id.
 pub(super) fn place(sandbox: &Arc<Sandbox>, placed: Placed) -> String {
     let id = sandbox.new_id();
     let call = SandboxCall {

@@ -131,7 +131,7 @@ pub struct ReceivedRequest {
     pub route: String,
     /// What became of it.
     pub outcome: Outcome,
-    /// Of the phone it is about.
+    /// The last four digits of the phone that the request is about.
     pub phone_last4: Option<String>,
     /// The `Idempotency-Key`.
     pub reminder_id: Option<String>,
@@ -169,9 +169,9 @@ impl ReceivedRequest {
     }
 }
 
-/// What the sandbox needs of the world.
+/// What the sandbox needs from outside.
 pub struct Surroundings {
-    /// For latency, the rate, and the pace of calls.
+    /// The clock for latency, the rate, and the pace of calls.
     pub clock: SharedClock,
     /// Posts what calls come to.
     pub http: Http,
@@ -190,7 +190,7 @@ pub struct Running {
 }
 
 impl Running {
-    /// Ended calls are posted to that address from now on, unless the options name another.
+    /// Posts ended calls to this address from now on, unless the options name another.
     pub fn report_to(&self, callback: Url) {
         let _known = self.callback.set(callback);
     }

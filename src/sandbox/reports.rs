@@ -42,7 +42,7 @@ pub enum ReportCourse {
 /// How the callback is told.
 #[derive(Debug, Clone, Default)]
 pub struct Reporting {
-    /// In which shape.
+    /// The shape of the reports.
     pub shape: ReportShape,
     /// How often.
     pub course: ReportCourse,
@@ -132,7 +132,7 @@ async fn post(sandbox: &Sandbox, url: Url, body: &Value, header: Option<&(String
 }
 
 impl SandboxCall {
-    /// As *On Call Completed → Send Webhook* posts it when it is mapped the way our documentation recommends.
+    /// The record as *On Call Completed → Send Webhook* posts it when it is mapped the way our documentation recommends.
     pub(super) fn to_callback(&self) -> Value {
         let mut body = json!({
             "reminder_id": self.reminder_id, "call_id": self.id, "status": self.status,
@@ -147,7 +147,7 @@ impl SandboxCall {
         body
     }
 
-    /// As the guide shows it.
+    /// The record as Thoughtly's guide shows it.
     fn to_guide(&self) -> Value {
         json!({
             "call_id": self.id, "agent_id": self.agent, "duration": self.duration_ms / 1_000, "status": self.status,

@@ -24,7 +24,7 @@ use super::{Outcome, ReceivedRequest};
 
 type SandboxState = State<Arc<Sandbox>>;
 
-/// Larger requests are answered 413.
+/// The maximum size of a request; larger ones are answered 413.
 const REQUEST_LIMIT: usize = 1024 * 1024;
 
 /// The fields that creating a contact takes.

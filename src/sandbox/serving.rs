@@ -24,8 +24,8 @@ use crate::connections::{Answering, Busy, Connections, HEADER_TIMEOUT, max_conne
 /// The pause after a failed `accept`, which mostly means that no file descriptors are left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// So long after it was accepted or answered a connection is not closed to make room.
-const GRACE: Duration = Duration::from_millis(250);
+/// The time after it was accepted or answered during which a connection is not closed to make room.
+const PROTECTED_TIME: Duration = Duration::from_millis(250);
 
 /// Serves until `stopped` turns true; then requests in progress are answered.
 pub(super) async fn serve(
@@ -81,10 +81,10 @@ struct ConnectionUse {
 }
 
 impl ConnectionUse {
-    /// In use for a while longer.
+    /// Keeps the connection in use for a while after its answer ([`PROTECTED_TIME`]).
     fn linger(self, answering: Answering) {
         tokio::spawn(async move {
-            self.clock.sleep(GRACE).await;
+            self.clock.sleep(PROTECTED_TIME).await;
             drop(answering);
             self.freed.notify_one();
         });

@@ -55,7 +55,7 @@ pub(super) struct SandboxCall {
     pub(super) nth: usize,
 }
 
-/// Somebody who wants to hear of calls.
+/// A subscriber that wants to hear of calls.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Subscription {
     pub(super) kind: String,
@@ -111,7 +111,7 @@ impl Sandbox {
 }
 
 impl SandboxContact {
-    /// As the API shows it.
+    /// The call as the API shows it.
     pub(super) fn to_json(&self) -> Value {
         let field = |name: &str, absent: Value| self.fields.get(name).cloned().unwrap_or(absent);
         json!({
@@ -124,7 +124,7 @@ impl SandboxContact {
 }
 
 impl SandboxCall {
-    /// As the API and `NEW_RESPONSE` show it: a bare object, the duration a string.
+    /// The response as the API and `NEW_RESPONSE` show it: a bare object, the duration a string.
     pub(super) fn to_json(&self, metadata_echo: bool) -> Value {
         json!({
             "id": self.id, "created": self.started, "updated": self.ended.as_ref().unwrap_or(&self.started),

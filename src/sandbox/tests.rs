@@ -1,4 +1,4 @@
-//! shell: the sandbox over real sockets, asked through the one way out.
+//! shell: the sandbox over real sockets, asked with the program's own HTTP client.
 
 use std::sync::Arc;
 use std::time::Duration;

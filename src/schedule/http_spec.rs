@@ -49,7 +49,7 @@ pub struct AddressJoin {
 /// A part of an address.
 #[derive(Debug, Clone)]
 pub enum AddressPiece {
-    /// As it is written.
+    /// The text as it is written.
     Literal(String),
     /// A value of the row, percent-encoded; alone it is the whole address.
     Value(Template),
@@ -109,9 +109,9 @@ pub struct HttpSpec {
     pub body: Option<ReadBody>,
     /// Names and values.
     pub headers: Vec<(String, TextOrSecret)>,
-    /// For one page.
+    /// The maximum time for one page.
     pub timeout: SignedDuration,
-    /// Of one page, decoded.
+    /// The maximum size of one page, decoded.
     pub max_bytes: usize,
     /// `[source.http.auth]`.
     pub auth: Option<HttpAuth>,

@@ -6,7 +6,7 @@ use crate::settings::SecretRef;
 /// `[source.inbound]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InboundSpec {
-    /// Any of them lets a sender post.
+    /// The secrets, each of which lets a sender post.
     pub secrets: Vec<SecretRef>,
     /// Whether the secret may be a part of the URL.
     pub secret_in_url: bool,

@@ -12,7 +12,7 @@ use crate::zones::Zones;
 /// The folder as read once: every `.toml` file is a schedule or refused, none is passed over in silence.
 #[derive(Debug, Clone, Default)]
 pub struct Folder {
-    /// By name.
+    /// The schedules by name.
     pub schedules: BTreeMap<String, Arc<Schedule>>,
     /// Every problem of every file, warnings among them, in the order of files and places.
     pub problems: Vec<Problem>,
@@ -29,7 +29,7 @@ pub struct Folder {
 pub struct Loaded {
     /// The schedule, unless there is an error among the problems.
     pub schedule: Option<Arc<Schedule>>,
-    /// In the order of their places.
+    /// The problems in the order of their places.
     pub problems: Vec<Problem>,
 }
 
@@ -199,7 +199,7 @@ fn refusal(path: &Path, code: &'static str, message: &str, help: &str) -> Loaded
 }
 
 impl Folder {
-    /// Whether the file of the schedule of that name is there and has errors.
+    /// Whether the file of the schedule of this name is there and has errors.
     #[must_use]
     pub fn refuses(&self, name: &str) -> bool {
         self.refused.iter().any(|refused| refused == name)
@@ -230,7 +230,8 @@ impl Folder {
         }
     }
 
-    /// Two of the paths may hold files of one name; a folder can't.
+    /// Refuses a file whose schedule has the name of another one's: two of the paths may hold files of one name, although a
+    /// folder can't.
     fn refuse_twin(&mut self, path: &Path, name: &str) {
         let first = self.schedules.get(name).map(|schedule| schedule.path.clone());
         if first.as_deref() != Some(path) {

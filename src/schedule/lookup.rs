@@ -1,4 +1,4 @@
-//! pure: where in a schedule's text its columns, names and secrets stand: for checks that need the world as well.
+//! pure: where in a schedule's text its columns, names and secrets stand: for checks that also look at sources and secrets.
 
 use std::ops::Range;
 use std::path::Path;

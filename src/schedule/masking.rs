@@ -11,7 +11,7 @@ use crate::settings::is_variable_name;
 const MASK: &str = "***";
 
 /// Keys behind which a secret is likely, where the text isn't TOML and no tree is known.
-const LIKELY: [&str; 8] = ["url", "token", "secret", "bearer", "password", "authorization", "key", "basic"];
+const SECRET_KEYS: [&str; 8] = ["url", "token", "secret", "bearer", "password", "authorization", "key", "basic"];
 
 /// Parts of an unknown key's name behind which a secret is likely.
 const SECRET_WORDS: [&str; 11] = [
@@ -148,7 +148,7 @@ fn likely(text: &str, hidden: &mut Vec<Range<usize>>) {
     for line in text.split_inclusive('\n') {
         let is_likely = |at: &usize| {
             let before = line[..*at].trim_end_matches([' ', '\t', '"', '\'']).as_bytes();
-            LIKELY.iter().any(|word| {
+            SECRET_KEYS.iter().any(|word| {
                 let end = before.len().checked_sub(word.len()).map(|from| &before[from..]);
                 end.is_some_and(|end| end.eq_ignore_ascii_case(word.as_bytes()))
             })

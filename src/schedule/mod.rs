@@ -51,7 +51,7 @@ pub struct Schedule {
     pub text: String,
     /// SHA-256 of those bytes, hex.
     pub text_hash: String,
-    /// As written.
+    /// The cron line as written.
     pub cron: String,
     /// The cron line, read.
     pub recurrence: recurrence::Recurrence,
@@ -73,7 +73,7 @@ pub struct Schedule {
     pub limits: ReadLimits,
     /// `[columns]`: computed ones, in the order of the file.
     pub columns: Vec<ComputedColumn>,
-    /// Which column means what.
+    /// The column of each value.
     pub appointment: AppointmentColumns,
     /// Who is reminded, and when.
     pub remind: Remind,
@@ -95,7 +95,7 @@ pub struct Schedule {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ScheduleMode {
-    /// They are.
+    /// They are made.
     #[default]
     Live,
     /// They are only written into the audit log.
@@ -208,7 +208,7 @@ impl FormatSpec {
     }
 }
 
-/// Which table of a workbook is read.
+/// The table of a workbook that is read.
 #[derive(Debug, Clone)]
 pub struct WorkbookShape {
     /// `None`: the first that people see.
@@ -220,14 +220,14 @@ pub struct WorkbookShape {
 /// How a calendar is read.
 #[derive(Debug, Clone)]
 pub struct CalendarShape {
-    /// Of floating times: the schedule's zone.
+    /// The zone of floating times: the schedule's.
     pub home: Option<Zone>,
     /// Where the zones that it names are found.
     pub zones: Zones,
 }
 
 impl CalendarShape {
-    /// Before the schedule's zone is known.
+    /// The shape of a calendar before the schedule's zone is known.
     #[must_use]
     pub fn new(zones: &Zones) -> Self {
         Self { home: None, zones: zones.clone() }
@@ -266,7 +266,7 @@ impl Default for CsvDialect {
 /// `[source.sqlite]`.
 #[derive(Debug, Clone)]
 pub struct SqliteSpec {
-    /// As [`FileSpec::path`].
+    /// The path, as in [`FileSpec::path`].
     pub path: PathBuf,
     /// One SELECT.
     pub query: String,
@@ -285,7 +285,7 @@ pub struct Remind {
     pub allowed_countries: Option<Vec<String>>,
     /// A file of numbers.
     pub do_not_call: Option<PathBuf>,
-    /// In the recipient's zone.
+    /// The hours in which people may be called, on the clock of the recipient's zone.
     pub calling_hours: CallingHours,
     /// Days on which nobody is called: weekdays, and the dates that the schedule itself lists.
     pub closed: ClosedDays,
@@ -356,7 +356,7 @@ pub enum Merging {
     /// Each has its own.
     #[default]
     Never,
-    /// Those of a person, or of a phone, that are due on the same day do.
+    /// The appointments of a person, or of a phone, whose calls are due on the same day share one.
     SameDay,
 }
 
@@ -367,7 +367,7 @@ pub enum Leads {
     Days(Vec<u32>),
     /// Exact hours before the start.
     Hours(Vec<u32>),
-    /// As soon as a request is received.
+    /// The call is due as soon as its request is received.
     Now,
 }
 
@@ -388,11 +388,11 @@ impl Leads {
 pub enum TargetSpec {
     /// Thoughtly's automation webhook.
     Automation {
-        /// Whoever has it can phone.
+        /// The secret URL: whoever has it can phone.
         url: SecretRef,
-        /// Sent as `x-api-token` when set.
+        /// The token that is sent as `x-api-token` when it is set.
         api_token: Option<SecretRef>,
-        /// Whose rate limit it shares.
+        /// The account whose rate limit it shares.
         account: String,
     },
     /// Thoughtly's REST API: find or create the contact, then call.
@@ -401,7 +401,7 @@ pub enum TargetSpec {
         agent: TextOrSecret,
         /// `name`, `email`, `tags`, `attributes`.
         contact: ContactTemplates,
-        /// Whose credentials and rate limit it uses.
+        /// The account whose credentials and rate limit it uses.
         account: String,
     },
     /// Any other endpoint.
@@ -495,14 +495,14 @@ pub struct WebhookSpec {
     pub error_pointer: Option<String>,
     /// JSON pointer to the remote id.
     pub id_pointer: Option<String>,
-    /// Whose rate limit it shares; the URL's host unless set (`webhook` when the URL is a secret).
+    /// The account whose rate limit it shares; the URL's host unless set (`webhook` when the URL is a secret).
     pub account: String,
 }
 
 /// `[delivery]`.
 #[derive(Debug, Clone)]
 pub struct DeliveryTerms {
-    /// For one request.
+    /// The maximum time for one request.
     pub timeout: SignedDuration,
     /// Requests at once.
     pub max_in_flight: u32,

@@ -11,7 +11,7 @@ use crate::settings::{SecretRef, TextOrSecret};
 /// `[outcome]`.
 #[derive(Debug, Clone)]
 pub struct OutcomeSpec {
-    /// Any of them lets a sender post; without one outcomes come by another schedule of the account.
+    /// The secrets, each of which lets a sender post; without one outcomes come by another schedule of the account.
     pub secrets: Vec<SecretRef>,
     /// Whether the secret may be a part of the URL.
     pub secret_in_url: bool,
@@ -38,7 +38,7 @@ pub struct OutcomeSpec {
 /// `[outcome.poll]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PollSpec {
-    /// Whose calls; `None`: those of `target.call`'s agent, and no other target's.
+    /// The agent whose calls are asked for; `None`: that of `target.call`, and no other target's calls.
     pub agent: Option<TextOrSecret>,
     /// How old a call without an outcome is before its record is asked for.
     pub after: SignedDuration,

@@ -25,7 +25,7 @@ const BESIDE_TITLE: usize = 11;
 const BESIDE_HELP: usize = 14;
 
 /// A sentence of a frame is at least so wide.
-const NARROWEST: usize = 30;
+const MIN_WIDTH: usize = 30;
 
 /// One problem with its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,7 +34,7 @@ pub struct Problem {
     pub severity: Severity,
     /// A stable word: `unknown-key`, `missing-key`, `wrong-type`, `invalid-value`, `syntax`, `not-yet-supported`, …
     pub code: &'static str,
-    /// Which file, as it was named.
+    /// The path of the file, as it was named.
     pub file: PathBuf,
     /// The file's text, for the code frame; empty when there is none to show (a link, a folder).
     pub text: Arc<str>,
@@ -101,7 +101,7 @@ pub struct PlacedProblem {
     pub severity: Severity,
     /// A stable word.
     pub code: &'static str,
-    /// Which file.
+    /// The path of the file.
     pub file: String,
     /// Line of the first character.
     pub line: usize,
@@ -115,7 +115,7 @@ pub struct PlacedProblem {
     pub message: String,
     /// The remedy.
     pub help: Option<String>,
-    /// On the last problem of a file that is shown: how many more it has.
+    /// How many more problems the file has, on the last one that is shown; else 0.
     #[serde(skip_serializing_if = "is_zero")]
     pub and_more: usize,
 }
@@ -152,7 +152,7 @@ impl Problem {
         self.frame_within(paint, None)
     }
 
-    /// As [`Problem::frame`], for a screen of that many columns: sentences are wrapped between their words, and of a long line
+    /// Like [`Problem::frame`], for a screen of this many columns: sentences are wrapped between their words, and of a long line
     /// the part around the place is shown.
     #[must_use]
     pub fn frame_within(&self, paint: Paint, columns: Option<usize>) -> String {
@@ -162,7 +162,7 @@ impl Problem {
         };
         let renderer = columns.map_or(renderer.clone(), |columns| renderer.term_width(columns));
         let wrapped = |sentence: &str, beside: usize| match columns {
-            Some(columns) => wrap(&unseen::shown(sentence), columns.saturating_sub(beside).max(NARROWEST)).join("\n"),
+            Some(columns) => wrap(&unseen::shown(sentence), columns.saturating_sub(beside).max(MIN_WIDTH)).join("\n"),
             None => unseen::shown(sentence).into_owned(),
         };
         let level = match self.severity {
@@ -224,7 +224,7 @@ fn boundary(text: &str, at: usize) -> usize {
     (0..=at).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
 }
 
-/// Line and column (characters), both from 1.
+/// The line and column (in characters) of a place in the text, both from 1.
 fn place(text: &str, at: usize) -> (usize, usize) {
     let before = &text[..boundary(text, at)];
     let line_start = before.rfind('\n').map_or(0, |at| at + 1);

@@ -21,7 +21,7 @@ pub enum Value {
     Text(String),
     /// `None`: beyond 64 bits.
     Whole(Option<i64>),
-    /// With a fraction or an exponent.
+    /// A number with a fraction or an exponent.
     Float(f64),
     /// `true` or `false`.
     Boolean(bool),

@@ -82,7 +82,7 @@ impl WriteBackAddress {
         address.written_origin().map(|_| address.clone())
     }
 
-    /// Its scheme, host and port, from the text alone.
+    /// The scheme, host and port of the URL, from the text alone.
     fn written_origin(&self) -> Result<Url, TemplateProblem> {
         let whole = || problem("the scheme and the host of this address must be written out, up to the first `/`");
         let Some(UrlPiece::Literal(first)) = self.pieces.first() else { return Err(whole()) };

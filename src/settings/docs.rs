@@ -11,7 +11,7 @@ pub struct SettingDoc {
     pub takes: &'static str,
     /// What it is when it isn't set.
     pub default: Option<&'static str>,
-    /// In one sentence.
+    /// What the setting does, in one sentence.
     pub meaning: &'static str,
     /// A value as the file writes it.
     pub example: &'static str,

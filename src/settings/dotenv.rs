@@ -3,7 +3,7 @@
 /// A line that can't be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DotenvProblem {
-    /// From 1.
+    /// The number of the line, from 1.
     pub line: usize,
     /// What is wrong; never a value.
     pub message: &'static str,

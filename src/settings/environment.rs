@@ -20,7 +20,7 @@ impl std::fmt::Debug for ProcessEnvironment {
 }
 
 impl ProcessEnvironment {
-    /// This process's own.
+    /// The environment of this process.
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "settings is the one reader of the environment")]
     pub fn of_process() -> Self {
@@ -55,7 +55,7 @@ impl ProcessEnvironment {
         &self.folder
     }
 
-    /// With the variables of a `.env` file; those of the process win. A file that isn't there adds nothing.
+    /// Adds the variables of a `.env` file; those of the process win. A file that isn't there adds nothing.
     ///
     /// # Errors
     /// A sentence with file and line, never with a value.

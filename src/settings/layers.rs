@@ -17,7 +17,7 @@ pub enum Takes {
     Text,
     /// A table with the place of the secret; in an environment variable, the value itself.
     Secret,
-    /// As [`Takes::Secret`], or the text in the file too.
+    /// Like [`Takes::Secret`], or the text itself in the file.
     TextOrSecret,
 }
 
@@ -89,7 +89,7 @@ impl std::fmt::Display for Origin {
 pub struct Leaf {
     /// What it takes.
     pub takes: Takes,
-    /// As its layer had it. From the environment a secret is the variable's name, never the value.
+    /// The value as its layer had it. A secret from the environment is the variable's name, never the value.
     pub value: Value,
     /// Its layer.
     pub origin: Origin,
@@ -130,7 +130,7 @@ fn nested(path: &str, value: Value) -> Dict {
 
 /// All layers, merged; by the setting's path, with all unknown keys.
 pub struct Merged {
-    /// By path, such as `web.listen`.
+    /// The settings by path, such as `web.listen`.
     pub leaves: BTreeMap<String, Leaf>,
     /// What is wrong.
     pub problems: Vec<String>,

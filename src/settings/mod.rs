@@ -33,7 +33,7 @@ const MAX_FILE_SIZE: u64 = 1 << 20;
 pub enum SecretRef {
     /// An environment variable (`.env` counts).
     Env(String),
-    /// A file of that name in `$CREDENTIALS_DIRECTORY` (systemd).
+    /// A file of this name in `$CREDENTIALS_DIRECTORY` (systemd).
     Credential(String),
     /// A file; relative paths count from the file that names it.
     File(PathBuf),
@@ -73,7 +73,7 @@ pub struct Account {
 }
 
 impl Account {
-    /// Its secrets, without those that are written out.
+    /// The secrets that the settings name, without those that are written out.
     pub fn secrets(&self) -> impl Iterator<Item = SecretRef> {
         let team_id = match &self.team_id {
             Some(TextOrSecret::Secret(secret)) => Some(secret.clone()),
@@ -106,7 +106,7 @@ pub struct Settings {
     pub log_level: String,
     /// The format of the log.
     pub log_format: LogFormat,
-    /// By name; `thoughtly` always exists.
+    /// The accounts by name; `thoughtly` always exists.
     pub accounts: BTreeMap<String, Account>,
     /// The URL that receives alerts.
     pub notify_webhook: Option<TextOrSecret>,
@@ -177,7 +177,7 @@ pub struct Origins {
 /// One effective setting.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct OriginRow {
-    /// Such as `web.listen`.
+    /// The setting's path, such as `web.listen`.
     pub key: String,
     /// The value; `***` for a secret, `null` if it isn't set.
     pub value: Option<String>,

@@ -183,7 +183,7 @@ impl Leaves<'_> {
         }
     }
 
-    /// Relative paths of the file count from the file, others from the working directory.
+    /// The path that a setting names. Relative paths of the file count from the file's folder, others from the working directory.
     fn path(&mut self, key: &str) -> Option<PathBuf> {
         let (text, origin) = self.text(key)?;
         if text.is_empty() {

@@ -80,7 +80,7 @@ impl Secrets {
     /// The text itself, or the secret's value.
     ///
     /// # Errors
-    /// As [`Secrets::resolve`].
+    /// Those of [`Secrets::resolve`].
     pub fn text(&self, value: &TextOrSecret) -> Result<SecretString, SecretError> {
         match value {
             TextOrSecret::Text(text) => Ok(SecretString::from(text.clone())),
@@ -88,10 +88,10 @@ impl Secrets {
         }
     }
 
-    /// As [`Secrets::text`], for the value of a header, which is ASCII.
+    /// Like [`Secrets::text`], for the value of a header, which is ASCII.
     ///
     /// # Errors
-    /// As [`Secrets::resolve`]; when it holds another letter.
+    /// Those of [`Secrets::resolve`]; when it holds another letter.
     pub fn for_header(&self, value: &TextOrSecret) -> Result<SecretString, SecretError> {
         let text = self.text(value)?;
         let whose = match value {
@@ -102,10 +102,10 @@ impl Secrets {
         Err(SecretError(format!("{whose} holds a letter that no header can carry: write it in ASCII")))
     }
 
-    /// As [`Secrets::for_header`], for a secret.
+    /// Like [`Secrets::for_header`], for a secret.
     ///
     /// # Errors
-    /// As [`Secrets::for_header`].
+    /// Those of [`Secrets::for_header`].
     pub fn token(&self, secret: &SecretRef) -> Result<SecretString, SecretError> {
         self.for_header(&TextOrSecret::Secret(secret.clone()))
     }

@@ -20,7 +20,7 @@ pub struct PostedRow {
 
 /// Where requests are kept.
 pub trait PostedRows: Send + Sync {
-    /// Those of a schedule that were received in a range (half open, UTC) and not withdrawn, in their order. Blocks.
+    /// The requests of a schedule that were received in a range (half open, UTC) and not withdrawn, in their order. Blocks.
     ///
     /// # Errors
     /// When they can't be read, as a sentence.
@@ -34,7 +34,7 @@ pub struct InboxSource {
 }
 
 impl InboxSource {
-    /// Those of that schedule; without a place where they are kept there are none.
+    /// The requests of this schedule; where no place is given in which they are kept there are none.
     #[must_use]
     pub fn new(schedule: String, rows: Option<Arc<dyn PostedRows>>) -> Self {
         Self { schedule, rows }

@@ -74,13 +74,13 @@ pub trait Source: Send {
     /// Blocks; call it on a thread that may.
     ///
     /// # Errors
-    /// As [`SourceError`] says.
+    /// What [`SourceError`] says.
     fn read(&self, window: &ReadWindow, sink: &mut dyn RecordSink) -> Result<ReadReport, SourceError>;
 
     /// The columns in their order, unnamed ones as empty texts; `None` where only a request over the network would show them.
     ///
     /// # Errors
-    /// As [`SourceError`] says.
+    /// What [`SourceError`] says.
     fn columns(&self) -> Result<Option<Vec<String>>, SourceError>;
 
     /// Warnings for `check` that need no read.

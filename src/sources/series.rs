@@ -13,8 +13,8 @@ use crate::row::{Column, Kept, OCCURRENCE, OCCURRENCE_START, Record, RecordSink,
 use crate::schedule::Schedule;
 use crate::zones::{SeriesEnd, SeriesRule, Wall, Zone, Zones};
 
-/// More than the greatest difference between a wall clock and UTC.
-const MARGIN: SignedDuration = SignedDuration::from_hours(36);
+/// A margin that is greater than any difference between a wall clock and UTC.
+const MAX_OFFSET: SignedDuration = SignedDuration::from_hours(36);
 
 /// A source that expands rows with a recurrence rule.
 pub(super) struct SeriesSource {
@@ -77,7 +77,7 @@ impl Expanding<'_> {
         let first = zone.wall(start.at);
         let utc = |at: Timestamp| jiff::tz::Offset::UTC.to_datetime(at);
         let (from, until) =
-            (utc(self.window.from).saturating_sub(MARGIN), utc(self.window.until).saturating_add(MARGIN));
+            (utc(self.window.from).saturating_sub(MAX_OFFSET), utc(self.window.until).saturating_add(MAX_OFFSET));
         let exceptions = self.source.exceptions.as_ref().and_then(|column| record.text(column));
         let exceptions = exceptions.map_or(Ok(Vec::new()), |text| read_exceptions(&text))?;
         let starts =

@@ -20,7 +20,7 @@ const LIST_TIMEOUT: Duration = Duration::from_secs(10);
 const LIST_LIMIT: usize = 4 << 20;
 
 /// Maximum contacts on one page.
-const PAGE: &str = "50";
+const PAGE_SIZE: &str = "50";
 
 /// An account's API, with its credentials.
 pub struct AccountApi {
@@ -77,7 +77,7 @@ impl AccountApi {
     /// Opens an account of the settings.
     ///
     /// # Errors
-    /// When there is none of that name, or a credential isn't set.
+    /// When there is none of this name, or a credential isn't set.
     pub fn open(name: &str, account: Option<&Account>, secrets: &Secrets) -> Result<Self, AccountError> {
         let unset = |message: String| AccountError { fault: AccountFault::Unset, message };
         let missing = |missing: SecretError| unset(missing.0);
@@ -106,7 +106,7 @@ impl AccountApi {
     /// One page of the records of an agent's calls.
     ///
     /// # Errors
-    /// As [`AccountApi::agents`].
+    /// Those of [`AccountApi::agents`].
     pub async fn records(
         &self,
         http: &Http,
@@ -130,9 +130,9 @@ impl AccountApi {
     /// The account's contacts with this phone (E.164).
     ///
     /// # Errors
-    /// As [`AccountApi::agents`].
+    /// Those of [`AccountApi::agents`].
     pub async fn contacts(&self, http: &Http, phone: &str) -> Result<Vec<Contact>, AccountError> {
-        let body = self.get(http, &["contact"], &[("search", phone), ("limit", PAGE)]).await?;
+        let body = self.get(http, &["contact"], &[("search", phone), ("limit", PAGE_SIZE)]).await?;
         let list = value_at(&body, "/data/contacts").and_then(Value::as_array);
         let list = list.ok_or_else(|| self.error(AccountFault::OtherAnswer, "answers without a list of contacts"))?;
         Ok(list.iter().filter_map(contact).filter(|contact| contact.phone == phone).collect())
@@ -141,7 +141,7 @@ impl AccountApi {
     /// Deletes a contact. One that isn't there is deleted already.
     ///
     /// # Errors
-    /// As [`AccountApi::agents`].
+    /// Those of [`AccountApi::agents`].
     pub async fn delete_contact(&self, http: &Http, id: &str) -> Result<(), AccountError> {
         let answer = self.ask(http, reqwest::Method::DELETE, self.url(&["contact", id])).await?;
         if answer.status == 404 || answer.is_success() {

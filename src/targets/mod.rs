@@ -131,7 +131,7 @@ struct Endpoint {
 enum Envelope {
     /// `{"error": …, "data": …}`; for another form there is a note.
     Expected,
-    /// Any form is fine.
+    /// Any form is right.
     Free,
 }
 

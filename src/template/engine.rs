@@ -132,7 +132,7 @@ impl Program {
     /// The details of minijinja's errors can quote values of the row: only this program's own details and the error's kind
     /// are passed on.
     fn failure(&self, error: &Error) -> RenderError {
-        let own = error.detail().and_then(|detail| detail.strip_prefix(filters::OWN));
+        let own = error.detail().and_then(|detail| detail.strip_prefix(filters::OWN_ERROR));
         let why = match (own, error.kind()) {
             (Some(own), _) => own.to_owned(),
             (None, ErrorKind::UndefinedError) => "it has no value".to_owned(),

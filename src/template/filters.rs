@@ -8,7 +8,7 @@ use super::patterns::found;
 use super::{Missing, OUTPUT_LIMIT};
 
 /// Marks the details of this program's errors: they contain no value of a row and may be shown.
-pub(super) const OWN: &str = "tickler: ";
+pub(super) const OWN_ERROR: &str = "tickler: ";
 
 /// Maximum instructions and 64-byte portions of text of one rendering; a payload needs some dozens.
 const FUEL: u64 = 20_000;
@@ -82,7 +82,7 @@ pub(super) fn environment(missing: Missing) -> Environment<'static> {
             return Ok(());
         }
         if value.is_undefined() {
-            return Err(Error::new(ErrorKind::UndefinedError, format!("{OWN}it has no value")));
+            return Err(Error::new(ErrorKind::UndefinedError, format!("{OWN_ERROR}it has no value")));
         }
         match value.kind() {
             ValueKind::Seq | ValueKind::Map | ValueKind::Iterable => {
@@ -101,7 +101,7 @@ pub(super) fn environment(missing: Missing) -> Environment<'static> {
 }
 
 pub(super) fn refuse(message: impl std::fmt::Display) -> Error {
-    Error::new(ErrorKind::InvalidOperation, format!("{OWN}{message}"))
+    Error::new(ErrorKind::InvalidOperation, format!("{OWN_ERROR}{message}"))
 }
 
 /// A scalar as text (null as an empty one); anything else is rejected with the filter's name.
@@ -214,7 +214,7 @@ fn join(value: &Value, rest: Rest<String>) -> Result<Value, Error> {
     Ok(Value::from(joined))
 }
 
-/// RFC 3339 with any offset → the same instant with `Z`.
+/// The same instant with `Z`, of an RFC 3339 time with any offset.
 fn utc(value: &Value) -> Result<Value, Error> {
     let text = text(value, "utc")?;
     let instant: jiff::Timestamp =
@@ -355,7 +355,7 @@ fn mismatch(a: &Value, b: &Value) -> Error {
     refuse(format!("it compares {} with {}{remedy}", kind_for_people(a), kind_for_people(b)))
 }
 
-/// Equality of like with like; an empty value may be compared with anything and is equal to itself alone.
+/// Whether two values of the same kind are equal. An empty value may be compared with anything and is equal only to itself.
 fn equal(a: &Value, b: &Value) -> Result<bool, Error> {
     if a.is_undefined() || b.is_undefined() {
         return Err(mismatch(a, b));

@@ -168,7 +168,7 @@ impl Template {
     /// Compiles a template in which a field that isn't there is null, however deep.
     ///
     /// # Errors
-    /// As [`Template::compile`].
+    /// Those of [`Template::compile`].
     pub fn compile_lenient(text: &str) -> Result<Self, TemplateProblem> {
         Self::compiled(text, Missing::IsNull)
     }

@@ -66,7 +66,7 @@ impl PayloadTemplate {
 #[derive(Clone)]
 pub struct Payload(Box<RawValue>);
 
-/// It holds a phone and more: none of it is shown.
+/// Shows nothing of the payload: it holds a phone and more.
 impl std::fmt::Debug for Payload {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Payload(***)")
@@ -94,7 +94,7 @@ impl Payload {
         self.0.get()
     }
 
-    /// As a tree.
+    /// The payload as a tree.
     ///
     /// # Errors
     /// When it is nested too deep to be read back.
@@ -115,7 +115,7 @@ impl Serialize for Payload {
     }
 }
 
-/// From whatever holds it: raw JSON can be taken from a text only.
+/// Reads a payload from whatever holds it: raw JSON can be taken from a text only.
 impl<'de> Deserialize<'de> for Payload {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Value::deserialize(deserializer).map(|value| Self::of(&value))

@@ -36,7 +36,7 @@ pub(super) enum TokenKind {
 #[derive(Debug, Clone)]
 pub(super) struct Token<'a> {
     pub(super) kind: TokenKind,
-    /// As it is written.
+    /// The text as it is written.
     pub(super) text: &'a str,
     /// Its bytes in the expression.
     pub(super) span: Range<usize>,

@@ -23,7 +23,7 @@ pub struct AcceptLossAnswer {
 /// # Errors
 /// Refused where nothing is lost, where the file is damaged, or where it was exchanged under a running service.
 pub async fn accept_loss(app: &App, actor: &str, reason: String) -> VerbResult<AcceptLossAnswer> {
-    let accepted = AcceptLoss { reason, now: app.around.clock.now(), actor: actor.to_owned() };
+    let accepted = AcceptLoss { reason, now: app.env.clock.now(), actor: actor.to_owned() };
     let restored = app.ledger()?.accept_loss(accepted).await?;
     let planned = gap::plan(app, restored.gap, actor).await;
     if let Some(sender) = &app.sender {

@@ -1,4 +1,4 @@
-//! shell: a Thoughtly account's voice agents, and its contacts with a phone number.
+//! shell: lists a Thoughtly account's voice agents, and finds or deletes its contacts that have a given phone number.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,19 +10,19 @@ use crate::http::Http;
 use crate::settings::Settings;
 use crate::targets::account::{AccountApi, AccountError, Agent, Contact};
 
-/// Contacts with a phone number, as `contacts find --format json` prints them.
+/// A contact that was found by its phone number, as `contacts find --format json` prints it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct FoundContact {
-    /// The account's id.
+    /// The contact's id in the account.
     pub id: String,
-    /// The last four digits.
+    /// The last four digits of its phone number.
     pub phone: String,
-    /// Its other texts, phone numbers in them masked.
+    /// The contact's other fields by name; phone numbers in them are masked.
     #[serde(flatten)]
     pub fields: BTreeMap<String, String>,
 }
 
-/// The account's agents.
+/// The account's voice agents.
 ///
 /// # Errors
 /// When there is no such account, or it can't be reached.
@@ -31,20 +31,20 @@ pub async fn agents(settings: &Settings, http: &Http, account: &str) -> VerbResu
     agents.ok_or_else(|| VerbError::Failed(format!("the account `{account}` returned no list of agents")))
 }
 
-/// The account's contacts with a phone (E.164).
+/// The account's contacts with this phone number (E.164).
 ///
 /// # Errors
-/// As [`agents`].
+/// The same as those of [`agents`].
 pub async fn contacts(settings: &Settings, http: &Http, account: &str, phone: &str) -> VerbResult<Vec<FoundContact>> {
     let found =
         open(settings, account)?.contacts(http, phone).await.map_err(|error| VerbError::Failed(error.message))?;
     Ok(found.into_iter().map(masked).collect())
 }
 
-/// Deletes the contacts of an account that have a phone (E.164) or one of these ids; how many.
+/// Deletes the contacts of an account that have this phone number (E.164) or one of the `known` ids; returns how many there were.
 ///
 /// # Errors
-/// As [`agents`]; those before it are deleted then.
+/// The same as those of [`agents`]. Contacts that were deleted before the failure stay deleted.
 pub async fn delete_contacts(
     settings: &Settings,
     http: &Http,
@@ -61,9 +61,9 @@ pub async fn delete_contacts(
     Ok(ids.len() as u64)
 }
 
-/// The detail of such a search in the audit log.
+/// What the audit log says about a search for the contacts of a phone number.
 #[must_use]
-pub fn revealed(account: &str, phone: &str) -> String {
+pub fn reveal_detail(account: &str, phone: &str) -> String {
     format!("what the account `{account}` knows of {}", redact::phone(phone, Reveal::LastFour))
 }
 
@@ -80,13 +80,14 @@ fn open(settings: &Settings, account: &str) -> VerbResult<AccountApi> {
         .map_err(|error| VerbError::Configuration(error.message))
 }
 
-/// The problem of a schedule's agent that the account doesn't have, with the account's agents as the remedy.
+/// The problem that a schedule names an agent that the account doesn't have, with the account's agents as the remedy; `None`
+/// where the account has it.
 #[must_use]
 pub fn unknown_agent(agent: &str, agents: &[Agent]) -> Option<String> {
     if agents.iter().any(|known| known.id == agent) {
         return None;
     }
-    let known: Vec<String> = agents.iter().take(10).map(|known| format!("{} ({})", known.id, known.title)).collect();
-    let known = if known.is_empty() { "it has none".to_owned() } else { format!("it has {}", known.join(", ")) };
-    Some(format!("the account has no agent of the id that `target.call.agent` names: {known}"))
+    let listed: Vec<String> = agents.iter().take(10).map(|known| format!("{} ({})", known.id, known.title)).collect();
+    let remedy = if listed.is_empty() { "it has none".to_owned() } else { format!("it has {}", listed.join(", ")) };
+    Some(format!("the account has no agent of the id that `target.call.agent` names: {remedy}"))
 }

@@ -23,7 +23,7 @@ pub struct App {
     /// The service's own settings.
     pub settings: Settings,
     /// Clock, zones, HTTP client, secrets, ledger.
-    pub around: Env,
+    pub env: Env,
     /// The loaded schedules; a reload replaces the whole folder.
     pub folder: RwLock<Arc<Folder>>,
     /// The sender; `None` for verbs that only read.
@@ -32,14 +32,14 @@ pub struct App {
     pub is_service: bool,
     /// What the service's server of records has answered.
     pub traffic: Traffic,
-    /// By schedule, the lock of its triggers: a second one waits for the first.
+    /// For each schedule, the lock of its triggers: a second one waits for the first.
     pub(super) at_work: Mutex<BTreeMap<String, Arc<tokio::sync::Mutex<()>>>>,
 }
 
 /// How a verb uses the ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
-    /// Not at all.
+    /// The verb does not use it.
     None,
     /// Reads it if it exists; creates nothing.
     Reading,
@@ -50,10 +50,10 @@ pub enum Access {
 impl App {
     /// An app of opened parts, for the service.
     #[must_use]
-    pub fn of_service(settings: Settings, around: Env, folder: Folder, sender: Arc<Sender>) -> Self {
+    pub fn of_service(settings: Settings, env: Env, folder: Folder, sender: Arc<Sender>) -> Self {
         Self {
             settings,
-            around,
+            env,
             folder: RwLock::new(Arc::new(folder)),
             sender: Some(sender),
             is_service: true,
@@ -73,14 +73,14 @@ impl App {
             .unwrap_or_else(|error| Folder { fault: Some(no_folder(&settings, &error)), ..Folder::default() });
         let http = Http::at_first_use(Arc::clone(&clock), outbound(&settings)?);
         let ledger = open_ledger(&settings, &zones, access)?;
-        let around = surroundings(&settings, clock, zones, http, ledger);
+        let env = env_of(&settings, clock, zones, http, ledger);
         let sender = match access {
             Access::None | Access::Reading => None,
-            Access::Working => Some(sender_of(&settings, &around, "trigger")),
+            Access::Working => Some(sender_of(&settings, &env, "trigger")),
         };
         let app = Self {
             settings,
-            around,
+            env,
             folder: RwLock::new(Arc::new(folder)),
             sender,
             is_service: false,
@@ -105,7 +105,7 @@ impl App {
             .filter(|schedule| schedule.delivery.on_uncertain == OnUncertain::Resend)
             .map(|schedule| (schedule.name.clone(), schedule.delivery.attempts))
             .collect();
-        let recover = Recover { now: self.around.clock.now(), resend, actor: actor.to_owned() };
+        let recover = Recover { now: self.env.clock.now(), resend, actor: actor.to_owned() };
         let found = self.ledger()?.recover(recover).await?;
         if found.uncertain > 0 {
             tracing::warn!(uncertain = found.uncertain, "a crash left reminders of unknown fate");
@@ -124,7 +124,7 @@ impl App {
     /// # Errors
     /// When there is none yet.
     pub fn ledger(&self) -> VerbResult<&Arc<Ledger>> {
-        self.around.ledger.as_ref().ok_or_else(|| {
+        self.env.ledger.as_ref().ok_or_else(|| {
             let path = self.settings.ledger.display();
             VerbError::Failed(format!("there is no ledger at {path} yet: a run, a trigger or the service creates it"))
         })
@@ -153,7 +153,7 @@ impl App {
     /// The schedules of these names, in their order; all loaded ones if there are no names.
     ///
     /// # Errors
-    /// As [`App::schedule`].
+    /// Those of [`App::schedule`].
     pub fn named(&self, names: &[String]) -> VerbResult<Vec<Arc<Schedule>>> {
         if names.is_empty() {
             let folder = self.folder();
@@ -168,7 +168,7 @@ impl App {
     /// The conditions of this machine under which nobody is called.
     #[must_use]
     pub fn machine(&self) -> Machine {
-        machine(&self.settings.stop_file(), self.around.clock.as_ref())
+        machine(&self.settings.stop_file(), self.env.clock.as_ref())
     }
 
     /// The lock of a schedule's triggers.
@@ -178,22 +178,16 @@ impl App {
     }
 }
 
-/// A sender with these surroundings; `actor` is its name in the audit log.
+/// A sender with these env_of; `actor` is its name in the audit log.
 #[must_use]
-pub fn sender_of(settings: &Settings, around: &Env, actor: &str) -> Arc<Sender> {
-    let (around, stop_file) = (around.clone(), settings.stop_file());
-    Sender::new(SenderParts { around, stop_file, actor: actor.to_owned() })
+pub fn sender_of(settings: &Settings, env: &Env, actor: &str) -> Arc<Sender> {
+    let (env, stop_file) = (env.clone(), settings.stop_file());
+    Sender::new(SenderParts { env, stop_file, actor: actor.to_owned() })
 }
 
 /// What evaluations and deliveries work with, of the service and of a verb alike.
 #[must_use]
-pub fn surroundings(
-    settings: &Settings,
-    clock: SharedClock,
-    zones: Zones,
-    http: Http,
-    ledger: Option<Arc<Ledger>>,
-) -> Env {
+pub fn env_of(settings: &Settings, clock: SharedClock, zones: Zones, http: Http, ledger: Option<Arc<Ledger>>) -> Env {
     let (secrets, accounts) = (settings.secrets.clone(), Arc::new(settings.accounts.clone()));
     Env { clock, zones, http, secrets, accounts, ledger, reads: SharedReads::default() }
 }

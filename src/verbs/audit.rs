@@ -1,4 +1,4 @@
-//! shell: the log: listed, one story, exported, verified.
+//! shell: the log: lists it, shows one appointment's story, exports and verifies it.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ use crate::reminder::{Lead, ReminderId, State};
 use crate::row::unseen;
 
 /// Rows per read of the ledger.
-const PAGE: u64 = 10_000;
+const PAGE_ROWS: u64 = 10_000;
 
 /// Reads the rows of a filter page by page.
 pub struct AuditPages<'a> {
@@ -31,7 +31,7 @@ impl<'a> AuditPages<'a> {
     #[must_use]
     pub const fn new(ledger: &'a dyn Log, filter: AuditFilter) -> Self {
         let left = filter.limit;
-        Self { ledger, filter, left, size: PAGE }
+        Self { ledger, filter, left, size: PAGE_ROWS }
     }
 
     /// Sets the page size.
@@ -67,7 +67,7 @@ impl<'a> AuditPages<'a> {
 /// # Errors
 /// When the ledger can't be read.
 pub async fn list(app: &App, filter: AuditFilter) -> VerbResult<Vec<AuditRow>> {
-    let Some(ledger) = &app.around.ledger else { return Ok(Vec::new()) };
+    let Some(ledger) = &app.env.ledger else { return Ok(Vec::new()) };
     if filter.newest {
         return Ok(ledger.audit(filter).await?);
     }
@@ -87,13 +87,13 @@ pub const SOCKET_PAGE: u64 = 1_000;
 /// # Errors
 /// When the ledger can't be read.
 pub async fn page(app: &App, filter: AuditFilter) -> VerbResult<Vec<AuditRow>> {
-    match &app.around.ledger {
+    match &app.env.ledger {
         Some(ledger) => Ok(bounded_page(ledger.as_ref(), filter).await?),
         None => Ok(Vec::new()),
     }
 }
 
-/// So many rows are read at once: each may be long.
+/// The number of rows that are read at once: each may be long.
 const ROWS_AT_ONCE: u64 = 16;
 
 /// Bytes from which on a page is full: its rows, their JSON and the answer around it are in memory at once.
@@ -124,7 +124,7 @@ pub async fn bounded_page(ledger: &dyn Log, filter: AuditFilter) -> LedgerResult
     Ok(parts.into_iter().flatten().collect())
 }
 
-/// About what it takes in memory: its texts may be long.
+/// About how many bytes the row takes in memory: its texts may be long.
 fn size_of_row(row: &AuditRow) -> usize {
     let texts = [&row.reason, &row.actor, &row.detail, &row.schedule, &row.appointment_id];
     size_of::<AuditRow>() + texts.into_iter().flatten().map(|text| text.len()).sum::<usize>()
@@ -251,7 +251,7 @@ impl StoryReminder {
 
 /// The detail in the audit log of a story that was shown with whole phones.
 #[must_use]
-pub fn revealed(id: &str) -> String {
+pub fn reveal_detail(id: &str) -> String {
     format!("the story of {id}")
 }
 
@@ -262,7 +262,7 @@ pub struct Count {
     pub schedule: Option<String>,
     /// What happened.
     pub event: Event,
-    /// With which reason.
+    /// The reason, a word.
     pub reason: Option<String>,
     /// The count.
     pub count: u64,
@@ -292,7 +292,7 @@ pub fn counted(rows: &[AuditRow]) -> Vec<Count> {
 /// # Errors
 /// When the clock was given by `--now` or isn't set: a wrong date would remove everything.
 pub async fn prune(app: &App) -> VerbResult<Pruned> {
-    let clock = app.around.clock.as_ref();
+    let clock = app.env.clock.as_ref();
     if clock.is_shifted() || !clock_is_set(clock) {
         return Err(VerbError::Unsafe("nothing is removed by a clock that may be wrong".into()));
     }
@@ -379,11 +379,11 @@ pub async fn checkpoint(app: &App) -> VerbResult<Checkpoint> {
 /// # Errors
 /// When there is no ledger, or it can't be read.
 pub async fn verify(app: &App, checkpoint: Option<&Checkpoint>) -> VerbResult<VerifyAnswer> {
-    let found = match &app.around.ledger {
+    let found = match &app.env.ledger {
         Some(ledger) => ledger.verify().await?,
         None => verification_of_missing(app)?,
     };
-    let has_row = match (&app.around.ledger, checkpoint) {
+    let has_row = match (&app.env.ledger, checkpoint) {
         (Some(ledger), Some(wanted)) => Some(has_row(ledger.as_ref(), wanted).await?),
         (None, Some(_)) => Some(false),
         (_, None) => None,

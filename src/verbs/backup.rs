@@ -53,8 +53,8 @@ pub async fn backup_into(app: &App, file: Option<File>) -> Answer {
     }
 }
 
-/// SQLite writes into names, not into open files: the copy is made next to the ledger first. One at a time, so that what a
-/// crash left is the next one's to remove.
+/// Writes the copy into the open file. SQLite writes into names, not into open files, so the copy is made next to the ledger
+/// first; one at a time, so that what a crash left is removed by the next.
 async fn copied_into(app: &App, file: File) -> VerbResult<u64> {
     static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
     let failed = |error: std::io::Error| VerbError::Failed(format!("the copy can't be written: {error}"));

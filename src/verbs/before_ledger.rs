@@ -51,7 +51,7 @@ async fn refuse(app: &App, request: &Request) -> VerbResult<()> {
         Request::Forget(ask) => forget::refuse(ask).and_then(|()| app.ledger().map(drop)),
         Request::PageToken(change) => page_token::refuse(&app.settings, change),
         Request::FindContacts { account, phone } => {
-            account::contacts(&app.settings, &app.around.http, account, phone).await.map(drop)
+            account::contacts(&app.settings, &app.env.http, account, phone).await.map(drop)
         }
         Request::Resolve(ask) => {
             for id in &ask.ids {

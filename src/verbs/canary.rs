@@ -31,7 +31,7 @@ pub async fn send(app: &App, actor: &str, schedule: &Arc<Schedule>) -> VerbResul
     let phone = phone::read(number.expose_secret(), region)
         .map_err(|_| VerbError::Failed("`canary.to` is not a phone number that can be called".to_owned()))?;
     let sender = app.sender.clone().ok_or_else(|| VerbError::Failed("nothing may be sent from here".into()))?;
-    let (id, now) = (new_reminder_id(app.around.clock.as_ref()), app.around.clock.now());
+    let (id, now) = (new_reminder_id(app.env.clock.as_ref()), app.env.clock.now());
     let row = CanaryRow {
         id,
         schedule: schedule.name.clone(),
@@ -52,7 +52,7 @@ pub async fn send(app: &App, actor: &str, schedule: &Arc<Schedule>) -> VerbResul
         remote_id,
         failure,
         actor: actor.to_owned(),
-        now: app.around.clock.now(),
+        now: app.env.clock.now(),
     };
     let (payload, contact) = match payload_of(app, schedule, (&row, &phone), id) {
         Ok(rendered) => rendered,

@@ -6,12 +6,12 @@ use super::{App, VerbResult, ids};
 use crate::ledger::{ByHand, CancelByHand, Outbox};
 use crate::reminder::{ReminderId, State};
 
-/// Which reminder, and why.
+/// The reminder that is to be cancelled, and why.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct CancelAsk {
     /// Its id or the unique beginning of it, or the id of `schedule`'s appointment.
     pub id: String,
-    /// Whose appointment `id` may name.
+    /// The schedule whose appointment `id` may name.
     pub schedule: Option<String>,
     /// The reason given.
     pub reason: String,
@@ -36,7 +36,7 @@ pub struct CancelledReminder {
 /// When there is no such reminder, it isn't pending, or the ledger fails.
 pub async fn cancel(app: &App, actor: &str, ask: CancelAsk) -> VerbResult<CancelledReminder> {
     let reminder_id = ids::reminder(app, &ask.id, ask.schedule.as_deref(), &[State::Pending]).await?;
-    let now = app.around.clock.now();
+    let now = app.env.clock.now();
     let cancel = CancelByHand { reminder_id, reason: ask.reason, actor: actor.to_owned(), now };
     let row = app.ledger()?.by_hand(ByHand::Cancel(cancel)).await?;
     Ok(CancelledReminder {

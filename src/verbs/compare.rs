@@ -22,7 +22,7 @@ use crate::zones::Zone;
 /// A list of more bytes is none of calls.
 const MAX_LIST: u64 = 64 << 20;
 
-/// Which part of the log.
+/// The part of the log that is compared.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ComparedTime {
     /// At or after (UTC); the list's first day unless set.
@@ -113,7 +113,7 @@ fn is_of_run(row: &AuditRow) -> bool {
 /// Says that the log has no run of that time, and what to do.
 async fn no_run(app: &App, schedule: &Schedule) -> VerbResult<String> {
     let name = &schedule.name;
-    let last = match &app.around.ledger {
+    let last = match &app.env.ledger {
         Some(ledger) => ledger.runs(RunsAsk::Latest(name.clone())).await?.pop(),
         None => None,
     };
@@ -129,7 +129,7 @@ async fn no_run(app: &App, schedule: &Schedule) -> VerbResult<String> {
     })
 }
 
-/// Whole days of the schedule's zone around the list's calls.
+/// The whole days of the schedule's zone in which the list's calls lie, unless `time` says otherwise.
 fn bounds(zone: &Zone, listed: &[ListedCall], time: ComparedTime) -> (Timestamp, Timestamp) {
     let first = listed.iter().map(|call| call.at).min().unwrap_or(Timestamp::UNIX_EPOCH);
     let last = listed.iter().map(|call| call.at).max().unwrap_or(first);
@@ -142,7 +142,7 @@ fn bounds(zone: &Zone, listed: &[ListedCall], time: ComparedTime) -> (Timestamp,
 struct Compared<'a> {
     schedule: &'a Schedule,
     rows: &'a [AuditRow],
-    /// By phone, the rows of the log about it.
+    /// For each phone, the rows of the log about it.
     of_phone: &'a BTreeMap<Personal, HashSet<u64>>,
     /// Whether the log has a run of that time.
     has_runs: bool,

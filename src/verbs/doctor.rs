@@ -47,9 +47,9 @@ const PRIVATE_TMP: [&str; 2] = ["/tmp", "/var/tmp"];
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum DoctorVerdict {
-    /// As it should be.
+    /// Everything is as it should be.
     Ok,
-    /// Should be checked by a person.
+    /// A person should look at it.
     Warning,
     /// Because of it, somebody is not called.
     Problem,
@@ -71,7 +71,7 @@ pub struct Finding {
 pub struct DoctorAnswer {
     /// No problem was found.
     pub ok: bool,
-    /// In the order of the checks.
+    /// What was found, in the order of the checks.
     pub findings: Vec<Finding>,
 }
 
@@ -132,7 +132,7 @@ pub async fn doctor(app: &App, seen: &SeenByService) -> DoctorAnswer {
 }
 
 fn clock(app: &App) -> Finding {
-    let clock = app.around.clock.as_ref();
+    let clock = app.env.clock.as_ref();
     let now = clock.now().strftime("%Y-%m-%dT%H:%M:%SZ");
     if clock_is_set(clock) {
         finding("clock", DoctorVerdict::Ok, format!("it reads {now}"))
@@ -143,8 +143,8 @@ fn clock(app: &App) -> Finding {
 }
 
 fn zones(app: &App) -> Finding {
-    let version = app.around.zones.version();
-    match years_behind(version, app.around.clock.now()) {
+    let version = app.env.zones.version();
+    match years_behind(version, app.env.clock.now()) {
         Some(years) if years > 1 => {
             let detail = format!(
                 "the zone rules are of {version}: governments may have changed theirs since; update tzdata or tickler"
@@ -188,7 +188,7 @@ async fn ledger(app: &App) -> Vec<Finding> {
         let detail = format!("{} is there: nobody is called until it is removed", path.display());
         findings.push(finding("ledger", DoctorVerdict::Problem, detail));
     }
-    if let Some(ledger) = &app.around.ledger
+    if let Some(ledger) = &app.env.ledger
         && let Err(error) = ledger.head().await
     {
         findings.push(finding("ledger", DoctorVerdict::Problem, error.to_string()));
@@ -232,7 +232,7 @@ fn absolute(path: &Path) -> PathBuf {
     std::fs::canonicalize(path).or_else(|_| std::path::absolute(path)).unwrap_or_else(|_| path.to_owned())
 }
 
-/// Which directive of the unit hides this path from the service.
+/// The directive of the unit that hides this path from the service.
 fn sandbox_directive(path: &Path) -> Option<&'static str> {
     let lies_in = |folders: &[&str]| folders.iter().any(|folder| path.starts_with(folder));
     if lies_in(&HIDDEN_HOMES) {
@@ -318,7 +318,7 @@ async fn agents(app: &App, account: &str, schedules: &[Arc<Schedule>]) -> Vec<Fi
     let secrets = &app.settings.secrets;
     let api = AccountApi::open(account, app.settings.accounts.get(account), secrets);
     let known = match api {
-        Ok(api) => api.agents(&app.around.http).await,
+        Ok(api) => api.agents(&app.env.http).await,
         Err(error) => Err(error),
     };
     let known = match known {
@@ -364,7 +364,7 @@ async fn request(app: &App, url: Url, headers: Vec<(String, SecretString)>) -> R
         timeout: REQUEST_TIMEOUT,
         max_bytes: 4_096,
     };
-    match app.around.http.send(ask).await {
+    match app.env.http.send(ask).await {
         Sent::Answered(answer) => Ok(answer.status),
         Sent::NotSent { detail, .. } | Sent::Unknown { detail, .. } => Err(detail),
     }

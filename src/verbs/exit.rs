@@ -63,10 +63,10 @@ impl Exit {
 /// Why a verb failed. The message has the remedy, never a secret or a phone number.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum VerbError {
-    /// No file of that name is in the folder.
+    /// No file of this name is in the folder.
     #[error("there is no schedule `{name}`{}", remedy_for_name(.likely.as_ref(), .known))]
     UnknownSchedule {
-        /// As it was asked for.
+        /// The name that was asked for.
         name: String,
         /// The closest existing name.
         likely: Option<String>,
@@ -96,7 +96,7 @@ pub enum VerbError {
     /// The source, or a file its rules need.
     #[error("{schedule}: {error}")]
     Evaluation {
-        /// Whose.
+        /// The schedule.
         schedule: String,
         /// What.
         #[source]

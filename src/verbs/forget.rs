@@ -48,9 +48,9 @@ pub fn refuse(ask: &ForgetAsk) -> VerbResult<()> {
 /// When it is no phone number, a call to it is being sent, or the ledger can't be written.
 pub async fn forget(app: &App, actor: &str, ask: ForgetAsk) -> VerbResult<ForgottenPerson> {
     refuse(&ask)?;
-    let now = app.around.clock.now();
+    let now = app.env.clock.now();
     let forgotten = app.ledger()?.forget(Forget { phone: ask.phone.clone(), now, actor: actor.to_owned() }).await?;
-    app.around.reads.forget_answers();
+    app.env.reads.forget_answers();
     let mut person = ForgottenPerson {
         audit_rows: forgotten.rows,
         reminders: forgotten.reminders,
@@ -65,7 +65,7 @@ pub async fn forget(app: &App, actor: &str, ask: ForgetAsk) -> VerbResult<Forgot
     for (name, _) in app.settings.accounts.iter().filter(|(_, account)| account.api_token.is_some()) {
         let known = forgotten.contacts.iter().filter(|(account, _)| account == name).map(|(_, id)| id.clone());
         let subject = (name.as_str(), ask.phone.as_str());
-        match account::delete_contacts(&app.settings, &app.around.http, subject, known).await {
+        match account::delete_contacts(&app.settings, &app.env.http, subject, known).await {
             Ok(count) => deleted += count,
             Err(error) => person.failures.push(error.to_string()),
         }

@@ -59,7 +59,7 @@ async fn plan_one(app: &App, schedule: &Arc<Schedule>, gap: Gap, actor: &str) ->
     let mut fingerprint = None;
     for (nominal_at, now) in gap.moments(schedule) {
         let occasion = Occasion { nominal_at, ..Occasion::at(now) };
-        let evaluation = evaluate(schedule, occasion, &app.around).await.map_err(fault)?;
+        let evaluation = evaluate(schedule, occasion, &app.env).await.map_err(fault)?;
         fingerprint = Some(evaluation.report.fingerprint);
         plan.forgotten.extend(evaluation.plan.forgotten.into_iter().filter(|planned| {
             let (appointment_id, starts_at, lead) = (planned.appointment_id.clone(), planned.starts_at, planned.lead);
@@ -71,16 +71,16 @@ async fn plan_one(app: &App, schedule: &Arc<Schedule>, gap: Gap, actor: &str) ->
         return Ok(0);
     }
     plan.counts = Counts { rows: found, already_reminded: found, ..Counts::default() };
-    let (ledger, now) = (app.ledger()?, app.around.clock.now());
+    let (ledger, now) = (app.ledger()?, app.env.clock.now());
     let start = RunStart {
-        id: new_run_id(app.around.clock.as_ref()),
+        id: new_run_id(app.env.clock.as_ref()),
         schedule: schedule.name.clone(),
         nominal_at: gap.until,
         kind: RunKind::Trigger,
         started_at: now,
         text_hash: schedule.text_hash.clone(),
         text: schedule.text.clone(),
-        zone_rules: app.around.zones.version().to_owned(),
+        zone_rules: app.env.zones.version().to_owned(),
         actor: actor.to_owned(),
     };
     let Some(id) = ledger.begin_run(start).await? else { return Ok(0) };
@@ -90,7 +90,7 @@ async fn plan_one(app: &App, schedule: &Arc<Schedule>, gap: Gap, actor: &str) ->
         end: RunEnd::Planned(Box::new(plan)),
         source_fingerprint: fingerprint,
         read_at: now,
-        terms: terms_of(schedule, app.around.target_address(schedule)),
+        terms: terms_of(schedule, app.env.target_address(schedule)),
         actor: actor.to_owned(),
     };
     ledger.record_run(record).await?;

@@ -63,7 +63,7 @@ pub async fn approve(app: &App, actor: &str, ask: ApproveAsk) -> VerbResult<Trig
     let nominal_at = held.nominal_at;
     let open_before = trigger::open_reminders(app, &schedule, None).await?;
     let approval = Approval { held, reason: ask.reason, actor: actor.to_owned() };
-    let outcome = approve_run(&schedule, approval, &app.around)
+    let outcome = approve_run(&schedule, approval, &app.env)
         .await
         .map_err(|error| VerbError::Evaluation { schedule: schedule.name.clone(), error })?;
     let mut looked_after = Vec::new();
@@ -75,13 +75,13 @@ pub async fn approve(app: &App, actor: &str, ask: ApproveAsk) -> VerbResult<Trig
     trigger::answer(app, &schedule, nominal_at, outcome, looked_after).await
 }
 
-/// Whom an approval would call now. Sends and records nothing.
+/// The plan of an approval: whom it would call now. Sends and records nothing.
 ///
 /// # Errors
 /// When its schedule isn't loaded, or the source or the ledger can't be read.
 pub async fn preview(app: &App, held: &RunRow) -> VerbResult<ShownPlan> {
     let schedule = app.schedule(&held.schedule)?;
-    let evaluation = evaluate(&schedule, occasion_of_approval(held, &app.around), &app.around)
+    let evaluation = evaluate(&schedule, occasion_of_approval(held, &app.env), &app.env)
         .await
         .map_err(|error| VerbError::Evaluation { schedule: schedule.name.clone(), error })?;
     Ok(plan::masked(app, &schedule, held.nominal_at, evaluation.plan))
@@ -95,7 +95,7 @@ pub async fn reject(app: &App, actor: &str, ask: RejectAsk) -> VerbResult<Reject
     let reject = RejectRun {
         id: ids::run(app, &ask.run).await?,
         reason: ask.reason.unwrap_or_else(|| NO_REASON.to_owned()),
-        now: app.around.clock.now(),
+        now: app.env.clock.now(),
         actor: actor.to_owned(),
     };
     let row = app.ledger()?.reject_run(reject).await?;

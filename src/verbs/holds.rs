@@ -12,7 +12,7 @@ use crate::targets;
 /// When the ledger can't be read.
 pub(super) async fn all(app: &App) -> VerbResult<Holds> {
     let machine = app.machine();
-    Ok(match &app.around.ledger {
+    Ok(match &app.env.ledger {
         Some(ledger) => ledger.holds(machine).await?,
         None => Holds { machine, lost: sqlite::loss_of_missing(&app.settings.ledger), ..Holds::default() },
     })
@@ -31,7 +31,7 @@ pub fn on(app: &App, schedule: &Schedule, holds: &Holds) -> Vec<Hold> {
         credentials: credentials.as_deref(),
         is_enabled: schedule.enabled,
     };
-    holds.on(&subject, app.around.clock.now())
+    holds.on(&subject, app.env.clock.now())
 }
 
 /// The gravest hold on this schedule that is in force now and matches `cares`.
@@ -49,5 +49,5 @@ pub(super) async fn first(
 
 fn credentials(app: &App, schedule: &Schedule) -> Option<String> {
     let account = app.settings.accounts.get(schedule.target.account());
-    Some(targets::open(schedule, account, &app.around.secrets).ok()?.credentials())
+    Some(targets::open(schedule, account, &app.env.secrets).ok()?.credentials())
 }

@@ -6,10 +6,10 @@ use crate::reminder::{NoId, ReminderId, RunId, State};
 use crate::row::unseen;
 
 /// Minimum length of the beginning of an id.
-const SHORTEST: usize = 4;
+const MIN_PREFIX: usize = 4;
 
 /// Maximum candidates that are listed for an ambiguous id.
-const NAMED: usize = 5;
+const MAX_CANDIDATES: usize = 5;
 
 /// The reminder whose id is `text` or, alone, begins so.
 ///
@@ -17,8 +17,8 @@ const NAMED: usize = 5;
 /// When several do, or the ledger can't be read.
 pub async fn beginning(app: &App, text: &str) -> VerbResult<Option<ReminderRow>> {
     let Some(prefix) = prefix(text) else { return Ok(None) };
-    let ask = ReminderAsk { id_prefix: Some(prefix), limit: Some(NAMED as u64 + 1), ..ReminderAsk::default() };
-    let Some(ledger) = &app.around.ledger else { return Ok(None) };
+    let ask = ReminderAsk { id_prefix: Some(prefix), limit: Some(MAX_CANDIDATES as u64 + 1), ..ReminderAsk::default() };
+    let Some(ledger) = &app.env.ledger else { return Ok(None) };
     let mut found = ledger.reminders(ask).await?;
     match found.len() {
         0 | 1 => Ok(found.pop()),
@@ -32,7 +32,7 @@ pub async fn beginning(app: &App, text: &str) -> VerbResult<Option<ReminderRow>>
 /// # Errors
 /// When there is none, there are several, or the ledger can't be read.
 pub async fn reminder(app: &App, text: &str, schedule: Option<&str>, states: &[State]) -> VerbResult<ReminderId> {
-    if let (Some(schedule), Some(ledger)) = (schedule, &app.around.ledger) {
+    if let (Some(schedule), Some(ledger)) = (schedule, &app.env.ledger) {
         let ask = ReminderAsk {
             appointment_id: Some(text.to_owned()),
             schedule: Some(schedule.to_owned()),
@@ -70,7 +70,7 @@ pub async fn run(app: &App, text: &str) -> VerbResult<RunId> {
     }
     let prefix =
         prefix(text).ok_or_else(|| VerbError::Usage(format!("`{text}` is not a valid id of a run: {NoId}")))?;
-    let found = match &app.around.ledger {
+    let found = match &app.env.ledger {
         Some(ledger) => ledger.runs(RunsAsk::Beginning(prefix)).await?,
         None => Vec::new(),
     };
@@ -78,7 +78,7 @@ pub async fn run(app: &App, text: &str) -> VerbResult<RunId> {
         [] => Err(VerbError::Failed(format!("there is no run whose id begins with `{text}`"))),
         [one] => Ok(one.id),
         more => {
-            let ids: Vec<String> = more.iter().take(NAMED).map(|run| run.id.to_string()).collect();
+            let ids: Vec<String> = more.iter().take(MAX_CANDIDATES).map(|run| run.id.to_string()).collect();
             Err(VerbError::Usage(format!("`{text}` begins the ids of several runs: {}", ids.join(", "))))
         }
     }
@@ -87,15 +87,15 @@ pub async fn run(app: &App, text: &str) -> VerbResult<RunId> {
 /// What may be the beginning of an id, as ids are written.
 fn prefix(text: &str) -> Option<String> {
     let is_of_ids = |c: char| c.is_ascii_hexdigit() || c == '-';
-    (text.len() >= SHORTEST && text.len() <= 36 && text.chars().all(is_of_ids)).then(|| text.to_ascii_lowercase())
+    (text.len() >= MIN_PREFIX && text.len() <= 36 && text.chars().all(is_of_ids)).then(|| text.to_ascii_lowercase())
 }
 
 fn several(text: &str, found: &[ReminderRow]) -> VerbError {
     let named: Vec<String> = found
         .iter()
-        .take(NAMED)
+        .take(MAX_CANDIDATES)
         .map(|row| format!("{} ({} of {}, {})", row.id, row.appointment_id, row.schedule, row.state))
         .collect();
-    let more = if found.len() > NAMED { ", and more" } else { "" };
+    let more = if found.len() > MAX_CANDIDATES { ", and more" } else { "" };
     VerbError::Usage(format!("`{text}` may mean several reminders: {}{more}", named.join(", ")))
 }

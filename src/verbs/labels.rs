@@ -12,23 +12,23 @@ use crate::reminder::ReminderId;
 #[derive(Debug, Clone, Default)]
 pub struct Labels {
     reminders: HashMap<ReminderId, String>,
-    /// By schedule and appointment's id.
+    /// The labels by schedule and appointment's id.
     appointments: HashMap<(String, String), String>,
 }
 
 impl Labels {
-    /// Those of these rows of the log. Where the ledger can't be read there are none.
+    /// The labels of the appointments of these rows of the log. Where the ledger can't be read there are none.
     pub async fn of_rows(app: &App, rows: &[AuditRow]) -> Self {
-        let Some(ledger) = &app.around.ledger else { return Self::default() };
+        let Some(ledger) = &app.env.ledger else { return Self::default() };
         let reminders = of_reminders(ledger, rows.iter().filter_map(|row| row.reminder_id)).await;
         let unnamed = rows.iter().filter(|row| row.reminder_id.is_none_or(|id| !reminders.contains_key(&id)));
         let appointments = of_appointments(ledger, unnamed.filter_map(appointment_of)).await;
         Self { reminders, appointments }
     }
 
-    /// Those of these reminders. Where the ledger can't be read there are none.
+    /// The labels of the appointments of these reminders. Where the ledger can't be read there are none.
     pub async fn of_reminders(app: &App, reminders: impl IntoIterator<Item = ReminderId>) -> Self {
-        let Some(ledger) = &app.around.ledger else { return Self::default() };
+        let Some(ledger) = &app.env.ledger else { return Self::default() };
         Self { reminders: of_reminders(ledger, reminders).await, appointments: HashMap::new() }
     }
 

@@ -1,5 +1,5 @@
-//! shell: what an operator can do, with one file per verb: the opened [`App`] and arguments → an answer. Called by the
-//! terminal and the control socket.
+//! shell: what an operator can have done, with one file per verb: each takes the opened [`App`] and arguments, and gives an
+//! answer. Called by the terminal, the page and the control socket.
 
 pub mod accept_loss;
 pub mod account;
@@ -63,7 +63,7 @@ use crate::audit::AuditFilter;
 use crate::personal::Personal;
 use crate::plan::Rehearsed;
 
-pub use app::{Access, App, outbound, refusal, sender_of, surroundings};
+pub use app::{Access, App, env_of, outbound, refusal, sender_of};
 pub use before_ledger::answer_without_ledger;
 pub use exit::{Exit, VerbError, likely_name};
 pub use gap::UnplannedGap;
@@ -84,7 +84,7 @@ pub enum Request {
     Status,
     /// Evaluate now and deliver.
     Trigger {
-        /// Which schedule.
+        /// The schedule's name.
         schedule: String,
         /// Only this appointment.
         only: Option<String>,
@@ -111,7 +111,7 @@ pub enum Request {
     },
     /// One real payload with `test: true` to one's own phone.
     TestCall {
-        /// Which schedule.
+        /// The schedule's name.
         schedule: String,
         /// E.164.
         to: String,
@@ -154,49 +154,49 @@ pub enum Request {
     Cancel(cancel::CancelAsk),
     /// The contacts of an account with a phone; the search is recorded first.
     FindContacts {
-        /// Whose.
+        /// The account's name.
         account: String,
         /// E.164.
         phone: Personal,
     },
     /// The beginning of an export, which is recorded first; the rest follows as pages.
     Export {
-        /// Which rows.
+        /// The rows that are exported.
         filter: AuditFilter,
     },
     /// A consistent copy.
     Backup {
-        /// Into this new file (absolute).
+        /// The new file that becomes the copy (absolute).
         file: std::path::PathBuf,
     },
     /// The same, into an open file that the caller passes with the request (only a running service can).
     BackupInto,
     /// Whether the service has each of these secrets; never a value.
     SecretsSet {
-        /// Which. Files by their whole paths.
+        /// The secrets; files by their whole paths.
         secrets: Vec<crate::settings::SecretRef>,
     },
     /// Apply the retention.
     Prune,
     /// One page of the log, for those who may not open the ledger themselves: at most [`audit::SOCKET_PAGE`] rows.
     AuditPage {
-        /// Which rows.
+        /// The rows of the page.
         filter: AuditFilter,
     },
     /// One reminder's or appointment's story.
     Show(audit::ShowAsk),
     /// The whole numbers of these reminders, at most [`whole_phones::AT_ONCE`]; recorded first.
     WholePhones {
-        /// Whose.
+        /// The reminders' ids.
         reminders: Vec<crate::reminder::ReminderId>,
     },
     /// The uncertain reminders.
     UncertainList,
     /// Who would be called; a plan with whole phones is recorded first.
     Plan {
-        /// Which schedules; none names all.
+        /// The schedules' names; an empty list names all.
         schedules: Vec<String>,
-        /// For which moment.
+        /// The moment that is planned for.
         #[serde(default)]
         when: plan::When,
         /// How much of a phone is shown.
@@ -204,11 +204,11 @@ pub enum Request {
     },
     /// The decision of each rule about one appointment.
     Explain {
-        /// Which schedule.
+        /// The schedule's name.
         schedule: String,
         /// The appointment's id.
         appointment: String,
-        /// As this run decided.
+        /// The run whose decision is asked for; `None`: the rules as they are now.
         run: Option<crate::reminder::RunId>,
     },
 }
@@ -245,7 +245,7 @@ impl From<VerbError> for Answer {
     }
 }
 
-/// Of a list whose newest stand last, this number of the newest; `None`: all.
+/// The last `limit` rows of a list whose newest stand last; `None`: all.
 fn newest<T>(mut rows: Vec<T>, limit: Option<usize>) -> Vec<T> {
     let left_out = limit.map_or(0, |limit| rows.len().saturating_sub(limit));
     rows.split_off(left_out)

@@ -11,7 +11,7 @@ use crate::schedule::recurrence::Odd;
 pub struct NextRun {
     /// The schedule's name.
     pub schedule: String,
-    /// With the schedule's offset.
+    /// The nominal time with the schedule's offset.
     pub at: String,
     /// The same instant, `Z`.
     pub at_utc: String,
@@ -35,7 +35,7 @@ pub fn next(app: &App, schedule: &Schedule, count: usize) -> Vec<NextRun> {
     if !schedule.enabled {
         return Vec::new();
     }
-    let runs = schedule.recurrence.next(&schedule.zone, app.around.clock.now(), count);
+    let runs = schedule.recurrence.next(&schedule.zone, app.env.clock.now(), count);
     runs.into_iter()
         .map(|run| NextRun {
             schedule: schedule.name.clone(),

@@ -38,7 +38,7 @@ impl NotifyAnswer {
 /// # Errors
 /// When no channel is set, or a setting can't be used.
 pub async fn notify_test(app: &App) -> VerbResult<NotifyAnswer> {
-    let sent = notify::send_test(&app.settings, &app.around.http).await.map_err(VerbError::Configuration)?;
+    let sent = notify::send_test(&app.settings, &app.env.http).await.map_err(VerbError::Configuration)?;
     if sent.is_empty() {
         return Err(VerbError::Failed(
             "nobody is alerted: set `webhook` under [notify], or `to`, `from` and `url` under [notify.email], in tickler.toml"

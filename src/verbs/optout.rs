@@ -12,9 +12,9 @@ use crate::personal::Personal;
 pub struct OptOutAsk {
     /// E.164.
     pub phones: Vec<Personal>,
-    /// On or off.
+    /// Whether the numbers are put on the list or taken off it.
     pub to: OptOutSide,
-    /// Which list.
+    /// The list.
     #[serde(default)]
     pub list: NumbersList,
     /// The reason given.
@@ -39,7 +39,7 @@ pub enum NumbersList {
 pub async fn change(app: &App, actor: &str, ask: OptOutAsk) -> VerbResult<OptOutsChanged> {
     refuse(&ask)?;
     let OptOutAsk { phones, to, list, reason } = ask;
-    let change = OptOutChange { phones, to, reason, now: app.around.clock.now(), actor: actor.to_owned() };
+    let change = OptOutChange { phones, to, reason, now: app.env.clock.now(), actor: actor.to_owned() };
     Ok(match list {
         NumbersList::OptedOut => app.ledger()?.opt_out(change).await?,
         NumbersList::WrongNumbers => app.ledger()?.forget_wrong_numbers(change).await?,
@@ -64,7 +64,7 @@ pub(super) fn refuse(ask: &OptOutAsk) -> VerbResult<()> {
 /// # Errors
 /// When the ledger can't be read.
 pub async fn list(app: &App) -> VerbResult<Vec<OptOut>> {
-    match &app.around.ledger {
+    match &app.env.ledger {
         Some(ledger) => Ok(ledger.optouts().await?),
         None => Ok(Vec::new()),
     }

@@ -36,13 +36,13 @@ pub enum May {
 /// A token as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PageToken {
-    /// Whose: the name in the log.
+    /// The owner's name in the log.
     pub name: String,
     /// What its owner may do.
     pub may: May,
     /// SHA-256 of the token, hex. The token has 256 random bits, so nothing slower is needed.
     pub hash: String,
-    /// Since when (UTC).
+    /// When it was added (UTC).
     pub since: jiff::Timestamp,
     /// Who added it.
     pub by: String,
@@ -54,7 +54,7 @@ pub struct PageToken {
 pub enum PageTokenChange {
     /// Adds one.
     Add {
-        /// Whose.
+        /// The owner's name.
         name: String,
         /// What its owner may do.
         may: May,
@@ -63,7 +63,7 @@ pub enum PageTokenChange {
     },
     /// Removes one; its owner is signed out at once.
     Remove {
-        /// Whose.
+        /// The owner's name.
         name: String,
     },
 }
@@ -71,7 +71,7 @@ pub enum PageTokenChange {
 /// A token as it is listed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ListedToken {
-    /// Whose.
+    /// The owner's name.
     pub name: String,
     /// What its owner may do.
     pub may: May,
@@ -121,7 +121,7 @@ pub fn known(settings: &Settings) -> VerbResult<Vec<PageToken>> {
     }
 }
 
-/// Whose token it is. All hashes are compared, each in constant time.
+/// The token's entry, which names its owner. All hashes are compared, each in constant time.
 #[must_use]
 pub fn owner<'t>(tokens: &'t [PageToken], token: &str) -> Option<&'t PageToken> {
     let hash = hash_of(token);
@@ -164,7 +164,7 @@ pub async fn change(app: &App, actor: &str, change: PageTokenChange) -> VerbResu
     let entry = match change {
         PageTokenChange::Add { name, may, hash } => {
             let entry = entry_of(app, actor, Event::PageTokenAdded, &format!("{name}, who may {}", may.as_str()));
-            tokens.push(PageToken { name, may, hash, since: app.around.clock.now(), by: actor.to_owned() });
+            tokens.push(PageToken { name, may, hash, since: app.env.clock.now(), by: actor.to_owned() });
             entry
         }
         PageTokenChange::Remove { name } => {

@@ -39,7 +39,7 @@ pub async fn pause(app: &App, actor: &str, ask: PauseAsk) -> VerbResult<Paused> 
     if let Some(name) = &ask.schedule {
         introduce(app, actor, name).await?;
     }
-    let now = app.around.clock.now();
+    let now = app.env.clock.now();
     let pause = Pause {
         schedule: ask.schedule.clone(),
         reason: ask.reason.clone(),
@@ -61,7 +61,7 @@ pub async fn pause(app: &App, actor: &str, ask: PauseAsk) -> VerbResult<Paused> 
 /// When there is no such schedule, or the ledger fails.
 pub async fn resume(app: &App, actor: &str, schedule: Option<String>, reason: Option<String>) -> VerbResult<Paused> {
     refuse_unknown(app, schedule.as_deref()).await?;
-    let now = app.around.clock.now();
+    let now = app.env.clock.now();
     let resume =
         HoldChange::Resume(Resume { reason: reason.clone(), schedule: schedule.clone(), now, actor: actor.to_owned() });
     app.ledger()?.hold(resume).await?;
@@ -77,7 +77,7 @@ pub async fn resume(app: &App, actor: &str, schedule: Option<String>, reason: Op
 /// When it is one, or the ledger can't be read.
 pub(super) async fn refuse(app: &App, ask: &PauseAsk) -> VerbResult<()> {
     refuse_unknown(app, ask.schedule.as_deref()).await?;
-    if ask.until.is_some_and(|until| until <= app.around.clock.now()) {
+    if ask.until.is_some_and(|until| until <= app.env.clock.now()) {
         return Err(VerbError::Usage("--until is in the past: such a pause would end before it begins".into()));
     }
     Ok(())
@@ -89,7 +89,7 @@ pub(super) async fn refuse(app: &App, ask: &PauseAsk) -> VerbResult<()> {
 /// When neither is so, or the ledger can't be read.
 pub(super) async fn refuse_unknown(app: &App, schedule: Option<&str>) -> VerbResult<()> {
     let Some(name) = schedule else { return Ok(()) };
-    match (app.schedule(name), &app.around.ledger) {
+    match (app.schedule(name), &app.env.ledger) {
         (Ok(_) | Err(VerbError::RefusedSchedule { .. }), _) => Ok(()),
         (Err(_), Some(ledger)) if !ledger.schedules(Some(name)).await?.is_empty() => Ok(()),
         (Err(unknown), _) => Err(unknown),
@@ -102,7 +102,7 @@ async fn introduce(app: &App, actor: &str, name: &str) -> VerbResult<()> {
     let is_known = !ledger.schedules(Some(name)).await?.is_empty();
     let Ok(schedule) = app.schedule(name) else { return Ok(()) };
     if !is_known {
-        let loaded = LoadedSchedule::of(&schedule, app.around.clock.now(), actor);
+        let loaded = LoadedSchedule::of(&schedule, app.env.clock.now(), actor);
         ledger.load_schedule(loaded).await?;
     }
     Ok(())

@@ -24,7 +24,7 @@ pub enum PersonSearch {
 /// Appointments that were found.
 #[derive(Debug, Clone)]
 pub struct PersonAppointments {
-    /// By what.
+    /// What the text was taken for.
     pub by: SearchedBy,
     /// The newest first.
     pub appointments: Vec<PersonAppointment>,
@@ -43,7 +43,7 @@ pub enum SearchedBy {
     Name,
 }
 
-/// One of them, as it stands.
+/// An appointment that was found, as it stands now.
 #[derive(Debug, Clone)]
 pub struct PersonAppointment {
     /// The schedule's name.
@@ -126,10 +126,10 @@ async fn appointments(app: &App, text: &str, digits: Option<Personal>) -> VerbRe
     let with_id = with_id(app, text).await?;
     let ask = digits.map_or_else(|| PeopleAsk::Named(text.into()), PeopleAsk::LastFour);
     let FoundPeople { appointments, since } = ledger.find_people(ask).await?;
-    let is_cut = appointments.len() >= FoundPeople::MOST;
+    let is_cut = appointments.len() >= FoundPeople::MAX_APPOINTMENTS;
     let others = appointments.into_iter().filter(|found| !with_id.contains(found));
     let mut listed = Vec::new();
-    for found in with_id.iter().cloned().chain(others).take(FoundPeople::MOST) {
+    for found in with_id.iter().cloned().chain(others).take(FoundPeople::MAX_APPOINTMENTS) {
         listed.push(standing(app, found).await?);
     }
     Ok(PersonAppointments { by, appointments: listed, is_cut, since })
@@ -138,7 +138,7 @@ async fn appointments(app: &App, text: &str, digits: Option<Personal>) -> VerbRe
 /// How many of the log's rows about an id are searched for its schedules.
 const ROWS_OF_ID: u64 = 100;
 
-/// The appointments with that id: of one schedule for nearly all.
+/// The appointments with this id: of one schedule for nearly all.
 async fn with_id(app: &App, id: &str) -> VerbResult<BTreeSet<FoundAppointment>> {
     let filter = AuditFilter {
         appointment: Some(id.to_owned()),

@@ -87,8 +87,8 @@ async fn posted(app: &App, actor: &str, ask: inbound::PostAsk) -> VerbResult<Ans
 
 /// The contacts of a phone at an account; that they were shown is recorded.
 async fn contacts(app: &App, actor: &str, (account, phone): (&str, &str)) -> VerbResult<Vec<account::FoundContact>> {
-    let found = account::contacts(&app.settings, &app.around.http, account, phone).await?;
-    let entry = entry_of(app, actor, Event::OperatorRevealed, &account::revealed(account, phone));
+    let found = account::contacts(&app.settings, &app.env.http, account, phone).await?;
+    let entry = entry_of(app, actor, Event::OperatorRevealed, &account::reveal_detail(account, phone));
     app.ledger()?.append(vec![entry]).await?;
     Ok(found)
 }
@@ -117,7 +117,9 @@ async fn erased(app: &App, actor: &str, ask: forget::ForgetAsk) -> VerbResult<An
 async fn story(app: &App, actor: &str, ask: &audit::ShowAsk) -> VerbResult<audit::Story> {
     let story = audit::show(app, ask).await?;
     if ask.reveal == Reveal::Whole {
-        app.ledger()?.append(vec![entry_of(app, actor, Event::OperatorRevealed, &audit::revealed(&ask.id))]).await?;
+        app.ledger()?
+            .append(vec![entry_of(app, actor, Event::OperatorRevealed, &audit::reveal_detail(&ask.id))])
+            .await?;
     }
     Ok(story)
 }
@@ -126,7 +128,7 @@ async fn story(app: &App, actor: &str, ask: &audit::ShowAsk) -> VerbResult<audit
 async fn plans(app: &App, actor: &str, names: &[String], (when, reveal): (plan::When, Reveal)) -> VerbResult<Answer> {
     let (answers, failures) = plan::plans(app, names, when, reveal).await?;
     if reveal == Reveal::Whole {
-        let entry = entry_of(app, actor, Event::OperatorRevealed, &plan::revealed(&answers));
+        let entry = entry_of(app, actor, Event::OperatorRevealed, &plan::reveal_detail(&answers));
         app.ledger()?.append(vec![entry]).await?;
     }
     let exit = if failures.is_empty() { Exit::Done } else { Exit::Failed };
@@ -141,6 +143,6 @@ pub fn entry_of(app: &App, actor: &str, event: Event, detail: &str) -> Entry<'st
     Entry {
         actor: Some(actor.to_owned().into()),
         detail: Some(detail.to_owned().into()),
-        ..Entry::new(app.around.clock.now(), event)
+        ..Entry::new(app.env.clock.now(), event)
     }
 }

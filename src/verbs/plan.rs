@@ -105,12 +105,12 @@ impl SkippedCall {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum When {
-    /// This one.
+    /// The moment at which it is asked.
     #[default]
     Now,
     /// The schedule's next nominal time.
     Next,
-    /// That moment (UTC).
+    /// This moment (UTC).
     At(jiff::Timestamp),
 }
 
@@ -155,24 +155,24 @@ async fn made<'a>(
     when: When,
     reveal: Reveal,
 ) -> VerbResult<ShownPlan<CallsInTurn<'a>>> {
-    let nominal_at = when.moment(schedule, nominal_now(app.around.clock.as_ref()))?;
+    let nominal_at = when.moment(schedule, nominal_now(app.env.clock.as_ref()))?;
     // truncated to the second, so that two plans of the same second are equal
     let occasion = Occasion::at(nominal_at);
-    let evaluation = evaluate(schedule, occasion, &app.around)
+    let evaluation = evaluate(schedule, occasion, &app.env)
         .await
         .map_err(|error| VerbError::Evaluation { schedule: schedule.name.clone(), error })?;
     let mut plan = evaluation.plan;
-    if nominal_at > app.around.clock.now() {
+    if nominal_at > app.env.clock.now() {
         set_waiting_apart(app, schedule, nominal_at, &mut plan).await?;
     }
-    let showing = Showing { schedule: Arc::clone(schedule), around: &app.around, reveal };
+    let showing = Showing { schedule: Arc::clone(schedule), env: &app.env, reveal };
     Ok(showing.answer(nominal_at, plan))
 }
 
 /// What waits now is called, or expires, before a later moment: a plan of that moment doesn't leave it out as too late.
 async fn set_waiting_apart(app: &App, schedule: &Schedule, at: jiff::Timestamp, plan: &mut Plan) -> VerbResult<()> {
     let is_late = |row: &SkippedRow| row.reason == SkipReason::TooLate;
-    let Some(ledger) = app.around.ledger.as_ref().filter(|_| plan.skipped.iter().any(is_late)) else { return Ok(()) };
+    let Some(ledger) = app.env.ledger.as_ref().filter(|_| plan.skipped.iter().any(is_late)) else { return Ok(()) };
     let (schedule, states) = (Some(schedule.name.clone()), vec![State::Pending]);
     let waiting = ledger.reminders(ReminderAsk { schedule, states, ..ReminderAsk::default() }).await?;
     let waiting: HashSet<(&str, jiff::Timestamp)> = waiting
@@ -194,7 +194,7 @@ async fn set_waiting_apart(app: &App, schedule: &Schedule, at: jiff::Timestamp, 
 
 /// A plan as it is shown, with the last digits of phones.
 pub(super) fn masked(app: &App, schedule: &Arc<Schedule>, nominal_at: jiff::Timestamp, plan: Plan) -> ShownPlan {
-    let showing = Showing { schedule: Arc::clone(schedule), around: &app.around, reveal: Reveal::LastFour };
+    let showing = Showing { schedule: Arc::clone(schedule), env: &app.env, reveal: Reveal::LastFour };
     showing.answer(nominal_at, plan).all_at_once()
 }
 
@@ -223,13 +223,13 @@ pub async fn plans<'a>(
 
 /// The detail in the audit log of plans that were shown with whole phones.
 #[must_use]
-pub fn revealed<C>(answers: &[ShownPlan<C>]) -> String {
+pub fn reveal_detail<C>(answers: &[ShownPlan<C>]) -> String {
     let names: Vec<&str> = answers.iter().map(|answer| answer.schedule.as_str()).collect();
     format!("the plan of {}", names.join(", "))
 }
 
 /// What a person should know of the plans of a schedule in shadow mode.
-pub(super) const SHADOW: &str =
+pub(super) const SHADOW_NOTE: &str =
     "the schedule is in shadow mode: nobody is called; the audit log has who would have been called";
 
 /// Calls that are shown one after another while they are printed: tens of thousands of them never exist in both forms.
@@ -251,7 +251,7 @@ impl<C> ShownPlan<C> {
     /// Whether nobody of it is called, because the schedule is in shadow mode.
     #[must_use]
     pub fn is_rehearsal(&self) -> bool {
-        self.notes.iter().any(|note| note == SHADOW)
+        self.notes.iter().any(|note| note == SHADOW_NOTE)
     }
 }
 
@@ -268,10 +268,10 @@ impl ShownPlan<CallsInTurn<'_>> {
 
 /// How a plan is shown.
 struct Showing<'a> {
-    /// Whose plan.
+    /// The schedule that is planned.
     schedule: Arc<Schedule>,
     /// Zones.
-    around: &'a Env,
+    env: &'a Env,
     /// How much of a phone.
     reveal: Reveal,
 }
@@ -281,7 +281,7 @@ impl<'a> Showing<'a> {
         let rehearsed = [plan.rehearsed_in_words(&self.schedule), plan.rehearsed_by_id(&self.schedule)];
         let mut notes = plan.notes;
         notes.extend(rehearsed.into_iter().flatten());
-        notes.extend((self.schedule.mode == ScheduleMode::Shadow).then(|| SHADOW.to_owned()));
+        notes.extend((self.schedule.mode == ScheduleMode::Shadow).then(|| SHADOW_NOTE.to_owned()));
         notes.extend(closed_run_in_words(&self.schedule, nominal_at));
         notes.extend(plan.elsewhere.map(|starts| starts.in_words(&self.schedule)));
         ShownPlan {
@@ -347,7 +347,7 @@ impl<'a> Showing<'a> {
     fn zone(&self, name: Option<&str>) -> Cow<'_, Zone> {
         let schedules = &self.schedule.zone;
         let other = name.filter(|name| *name != schedules.name());
-        let found = other.and_then(|name| self.around.zones.zone(name).ok());
+        let found = other.and_then(|name| self.env.zones.zone(name).ok());
         found.map_or(Cow::Borrowed(schedules), Cow::Owned)
     }
 }

@@ -22,7 +22,7 @@ use crate::schedule::{Schedule, load};
 pub enum ComparedWith {
     /// The last run that read its source.
     LastRun,
-    /// Another version of the schedule's file: it is the one that would come into force.
+    /// Another version of the schedule's file, at this path: it is the one that would come into force.
     File(PathBuf),
 }
 
@@ -72,15 +72,15 @@ pub async fn plan_diff(app: &App, name: &str, with: &ComparedWith) -> VerbResult
 }
 
 async fn against_file(app: &App, schedule: &Arc<Schedule>, file: &Path) -> VerbResult<PlanDifference> {
-    let loaded = load::one_file(file, &app.around.zones);
+    let loaded = load::one_file(file, &app.env.zones);
     let Some(other) = loaded.schedule else {
         let first = loaded.problems.iter().find(|problem| problem.severity == Severity::Error);
         let why = first.map_or_else(|| "it has errors".to_owned(), |problem| problem.message.clone());
         return Err(VerbError::Configuration(format!("{}: {why} (see `tickler check`)", file.display())));
     };
-    let occasion = Occasion::at(nominal_now(app.around.clock.as_ref()));
-    let now = planned(schedule, occasion.clone(), &app.around).await?;
-    let then = planned(&other, occasion.clone(), &app.around).await?;
+    let occasion = Occasion::at(nominal_now(app.env.clock.as_ref()));
+    let now = planned(schedule, occasion.clone(), &app.env).await?;
+    let then = planned(&other, occasion.clone(), &app.env).await?;
     let called = called(app, schedule, occasion.now).await?;
     let (before, after) = (Side::of(now), Side::of(then));
     Ok(difference(schedule, (&before, &after), &called, (format!("{}", file.display()), occasion.now)))
@@ -100,21 +100,21 @@ async fn against_last_run(app: &App, schedule: &Arc<Schedule>) -> VerbResult<Pla
             before.whys.insert(id.to_owned(), row.reason.as_deref().unwrap_or_default().to_owned());
         }
     }
-    // what an earlier run planned and still waits is called by both, unless the plan takes it back
+    // calls that an earlier run planned and that still wait are on both sides, unless the new plan takes them back
     let waiting = ReminderAsk { schedule: Some(name.clone()), states: vec![State::Pending], ..ReminderAsk::default() };
     let waiting = app.ledger()?.reminders(waiting).await?;
     before.calls.extend(waiting.into_iter().map(|row| (row.appointment_id, row.starts_at)));
-    // whom that run called is not called yet; whom earlier runs called is
+    // the plan is made as of that run: what it called counts as not called yet, what earlier runs called counts as called
     let moment = Occasion::at(run.started_at);
     let occasion = Occasion { nominal_at: run.nominal_at, as_of_run: Some(run.id), ..moment };
-    let after = Side::of(planned(schedule, occasion, &app.around).await?);
+    let after = Side::of(planned(schedule, occasion, &app.env).await?);
     let against = format!("the run of {}", schedule.zone.rfc3339(run.nominal_at));
     Ok(difference(schedule, (&before, &after), &[], (against, run.nominal_at)))
 }
 
-async fn planned(schedule: &Arc<Schedule>, occasion: Occasion, around: &Env) -> VerbResult<Plan> {
+async fn planned(schedule: &Arc<Schedule>, occasion: Occasion, env: &Env) -> VerbResult<Plan> {
     let failed = |error| VerbError::Evaluation { schedule: schedule.name.clone(), error };
-    Ok(evaluate(schedule, occasion, around).await.map_err(failed)?.plan)
+    Ok(evaluate(schedule, occasion, env).await.map_err(failed)?.plan)
 }
 
 /// A call about an appointment that lies ahead, made or counted as made.
@@ -126,10 +126,10 @@ struct FormerCall {
     person: Option<Personal>,
 }
 
-/// Whom the schedule called, or may have called, about an appointment that lies ahead, or would have called in shadow mode: the
-/// system that tickler replaces has called them.
+/// The people whom the schedule called, or may have called, about an appointment that lies ahead, or would have called in shadow
+/// mode: the system that tickler replaces has called them.
 async fn called(app: &App, schedule: &Schedule, now: Timestamp) -> VerbResult<Vec<FormerCall>> {
-    let Some(ledger) = &app.around.ledger else { return Ok(Vec::new()) };
+    let Some(ledger) = &app.env.ledger else { return Ok(Vec::new()) };
     let states = vec![State::Delivered, State::Sending, State::Uncertain];
     let ask = ReminderAsk { schedule: Some(schedule.name.clone()), states, ..ReminderAsk::default() };
     let mut rows = ledger.reminders(ask).await?;

@@ -19,15 +19,15 @@ pub enum Reveal {
 }
 
 /// Replaces the masked digits.
-const HIDDEN: &str = "***";
+const MASK: &str = "***";
 
 /// The digits that are shown.
-const LAST: usize = 4;
+const VISIBLE_DIGITS: usize = 4;
 
 /// Minimum digits of a phone number.
-const SHORTEST: usize = 7;
+const MIN_DIGITS: usize = 7;
 /// The digits at the end of a number that identify the person, whatever the country's prefix.
-const NATIONAL: usize = 10;
+const IDENTIFYING_DIGITS: usize = 10;
 /// Maximum digits of a phone number (E.164).
 const MAX_DIGITS: usize = 15;
 
@@ -48,7 +48,7 @@ pub fn payload(whole: &Payload, phone: &str, reveal: Reveal) -> Payload {
         Reveal::LastFour => {
             let own = all_digits(phone);
             // a text that can't be read is hidden whole
-            Payload::from_json(masked_json(whole.as_str(), &own)).unwrap_or_else(|_| Payload::of(&HIDDEN))
+            Payload::from_json(masked_json(whole.as_str(), &own)).unwrap_or_else(|_| Payload::of(&MASK))
         }
     }
 }
@@ -65,8 +65,8 @@ pub fn text(text: &str) -> String {
     masked(text, "")
 }
 
-/// Compact JSON with its phone numbers masked, in its keys as well: a column may hold an object. Whatever holds none stays byte
-/// for byte: a number may have more digits than any type of Rust.
+/// The compact JSON with its phone numbers masked, also in its keys: a column may hold an object. A text without numbers stays
+/// the same byte for byte: a number may have more digits than any type of Rust.
 fn masked_json(json: &str, own: &str) -> String {
     let mut redaction = Redaction { shown: String::with_capacity(json.len()), ..Redaction::of(own) };
     let mut rest = json;
@@ -176,7 +176,7 @@ impl<'a> Redaction<'a> {
             return true;
         }
         let count = self.digits.len();
-        if !(SHORTEST..=MAX_DIGITS).contains(&count) {
+        if !(MIN_DIGITS..=MAX_DIGITS).contains(&count) {
             return false;
         }
         if run.starts_with('+') {
@@ -192,20 +192,20 @@ impl<'a> Redaction<'a> {
         self.digits.extend(digits(run));
         let (written, own) = (self.digits.as_str(), self.own);
         let bare = written.trim_start_matches('0');
-        own.len() >= SHORTEST
-            && written.len() >= SHORTEST
-            && (bare.len() >= SHORTEST && own.ends_with(bare)
-                || written.contains(&own[own.len().saturating_sub(NATIONAL)..]))
+        own.len() >= MIN_DIGITS
+            && written.len() >= MIN_DIGITS
+            && (bare.len() >= MIN_DIGITS && own.ends_with(bare)
+                || written.contains(&own[own.len().saturating_sub(IDENTIFYING_DIGITS)..]))
     }
 }
 
-/// Too few digits for anybody's number.
+/// Whether the piece has too few digits to be anybody's number.
 fn is_harmless(piece: &str) -> bool {
     let count = match piece.is_ascii() {
         true => piece.bytes().filter(u8::is_ascii_digit).count(),
         false => digits(piece).count(),
     };
-    count < SHORTEST
+    count < MIN_DIGITS
 }
 
 /// The characters around a run of digits.
@@ -241,21 +241,21 @@ fn all_digits(phone: &str) -> Cow<'_, str> {
 }
 
 fn last_four(number: &str) -> String {
-    let mut shown = String::with_capacity(HIDDEN.len() + LAST);
+    let mut shown = String::with_capacity(MASK.len() + VISIBLE_DIGITS);
     push_last_four(&mut shown, number);
     shown
 }
 
 fn push_last_four(shown: &mut String, number: &str) {
-    shown.push_str(HIDDEN);
-    if let Some(last) = number.as_bytes().last_chunk::<LAST>()
+    shown.push_str(MASK);
+    if let Some(last) = number.as_bytes().last_chunk::<VISIBLE_DIGITS>()
         && last.iter().all(u8::is_ascii_digit)
     {
         // as nearly every number is written
-        shown.push_str(&number[number.len() - LAST..]);
+        shown.push_str(&number[number.len() - VISIBLE_DIGITS..]);
         return;
     }
-    let mut last = [None; LAST];
+    let mut last = [None; VISIBLE_DIGITS];
     for (place, digit) in last.iter_mut().rev().zip(digits(number).rev()) {
         *place = Some(digit);
     }
@@ -325,7 +325,7 @@ mod tests {
             "202-555-0143 / 202-555-0199",
         ] {
             let shown = masked(text, "12025550143");
-            assert!(shown.starts_with(HIDDEN), "{text}: {shown}");
+            assert!(shown.starts_with(MASK), "{text}: {shown}");
         }
     }
 

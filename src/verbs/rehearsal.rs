@@ -7,7 +7,7 @@ use crate::ledger::{RunRow, Runs};
 use crate::schedule::spanned::{self, Node};
 use crate::schedule::{Schedule, ScheduleMode};
 
-/// Of the texts with which these runs of a schedule were made, the hashes of those in shadow mode.
+/// The hashes of those texts of a schedule, among the ones with which these runs were made, that are in shadow mode.
 ///
 /// # Errors
 /// When the ledger can't be read.

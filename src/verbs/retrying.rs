@@ -11,7 +11,7 @@ use crate::ledger::{Ledger, Log, Outbox, ReminderAsk, Tally};
 use crate::reminder::{ReminderId, State};
 
 /// How many of a day's newest refusals are read: the reason of each schedule's last one is wanted.
-const MOST: u64 = 2_000;
+const MAX_REFUSALS: u64 = 2_000;
 
 /// The reason of each schedule whose last try was refused and is repeated.
 ///
@@ -23,7 +23,7 @@ pub(super) async fn reasons(app: &App, ledger: &Ledger, tally: Tally) -> VerbRes
     if tally.pending == 0 {
         return Ok(known);
     }
-    let mut reasons = of_log(ledger, app.around.clock.now()).await?;
+    let mut reasons = of_log(ledger, app.env.clock.now()).await?;
     reasons.extend(known);
     Ok(reasons)
 }
@@ -47,7 +47,7 @@ pub(crate) async fn end_settled(app: &App, ledger: &Ledger) -> VerbResult<()> {
 async fn of_log(ledger: &Ledger, now: Timestamp) -> VerbResult<BTreeMap<String, String>> {
     let since = now.saturating_sub(24.hours()).unwrap_or(now);
     let of = |event: Event| {
-        let (limit, event) = (Some(MOST), Some(event.as_str().to_owned()));
+        let (limit, event) = (Some(MAX_REFUSALS), Some(event.as_str().to_owned()));
         ledger.audit(AuditFilter { since: Some(since), event, limit, newest: true, ..AuditFilter::default() })
     };
     let last_refused = last_of_each(of(Event::DeliveryRefused).await?);

@@ -12,12 +12,12 @@ use crate::zones::{Zone, Zones};
 #[derive(Debug, Clone)]
 pub struct ScheduleZones {
     named: BTreeMap<String, Zone>,
-    /// That which all share, else UTC.
+    /// The zone that all schedules share, else UTC.
     otherwise: Zone,
 }
 
 impl ScheduleZones {
-    /// Those of a folder's schedules.
+    /// The zones of a folder's schedules.
     #[must_use]
     pub fn of_folder(folder: &Folder, zones: &Zones) -> Self {
         let mut all = folder.schedules.values().map(|schedule| &schedule.zone);
@@ -44,7 +44,7 @@ impl ScheduleZones {
         zones.into_iter().map(|zone| Ok((read(zone)?, zone.name()))).collect()
     }
 
-    /// That schedule's; for none, and for one that isn't there any more, the one that all share, else UTC.
+    /// The zone of a schedule. Where none is named, or one that isn't there any more, it is the one that all share, else UTC.
     #[must_use]
     pub fn of(&self, schedule: Option<&str>) -> &Zone {
         schedule.and_then(|name| self.named.get(name)).unwrap_or(&self.otherwise)

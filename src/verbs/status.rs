@@ -21,7 +21,7 @@ use crate::schedule::{Schedule, ScheduleMode};
 /// The screen, as `status --format json` prints it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct StatusAnswer {
-    /// In a word.
+    /// The health of the service, in a word.
     pub state: Health,
     /// Every file of the folder.
     pub schedules: Vec<ScheduleStatus>,
@@ -92,13 +92,13 @@ pub struct ScheduleStatus {
     pub state: LoadState,
     /// What is wrong with it.
     pub problem: Option<String>,
-    /// With the schedule's offset.
+    /// The next run, with the schedule's offset.
     pub next_run: Option<String>,
     /// The latest run of any kind: its nominal time, with the schedule's offset.
     pub last_run: Option<String>,
     /// How the latest run ended.
     pub last_state: Option<crate::reminder::RunState>,
-    /// Of the latest run that read its source: how many reminders it planned.
+    /// How many reminders the latest run that read its source has planned.
     #[serde(default)]
     pub last_planned: Option<u64>,
     /// How many appointments of its window it did not call.
@@ -164,9 +164,9 @@ struct LedgerView {
     /// Reminders that expired within the last day.
     expired: u64,
     outcomes: OutcomeTally,
-    /// By schedule, that nothing is heard of its calls.
+    /// For each schedule of whose calls nothing is heard, the sentence about that.
     silences: BTreeMap<String, String>,
-    /// By schedule, the canary that was sent last.
+    /// For each schedule, the canary that was sent last.
     canaries: BTreeMap<String, CanaryRow>,
     tally: Tally,
     head: Head,
@@ -201,7 +201,7 @@ pub async fn status(app: &App) -> VerbResult<StatusAnswer> {
 
 fn screen(app: &App, schedules: Vec<ScheduleStatus>, known: LedgerView) -> StatusAnswer {
     let stop_file = known.holds.machine.stop_file.as_ref().map(|path| path.display().to_string());
-    let on_everybody = known.holds.on_everybody(app.around.clock.now());
+    let on_everybody = known.holds.on_everybody(app.env.clock.now());
     let mut problems = problems(&schedules, &known, &on_everybody);
     if !app.is_service && known.tally.sending > 0 {
         problems.push(format!(
@@ -225,8 +225,8 @@ fn screen(app: &App, schedules: Vec<ScheduleStatus>, known: LedgerView) -> Statu
         stop_file,
         audit: known.head,
         waiting_runs: known.tally.waiting_runs,
-        now: crate::evaluation::nominal_now(app.around.clock.as_ref()).to_string(),
-        zone_rules: app.around.zones.version().to_owned(),
+        now: crate::evaluation::nominal_now(app.env.clock.as_ref()).to_string(),
+        zone_rules: app.env.zones.version().to_owned(),
         service: app.is_service,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         outcomes: known.outcomes,
@@ -241,14 +241,14 @@ async fn known(app: &App) -> VerbResult<LedgerView> {
     let mut problems: Vec<String> = app.folder().fault.iter().cloned().collect();
     problems.extend(account_problems(app, &holds));
     let unread = LedgerView { holds, unsendable, problems, ..LedgerView::unread() };
-    let Some(ledger) = &app.around.ledger else { return Ok(unread) };
+    let Some(ledger) = &app.env.ledger else { return Ok(unread) };
     let failure = writing_failure(ledger.as_ref()).await;
     if let (Some(_), Err(_)) = (&unread.holds.lost, ledger.head().await) {
         // its file is gone, which is the problem that is reported
         return Ok(LedgerView { failure, ..unread });
     }
     let tally = ledger.tally().await?;
-    let now = app.around.clock.now();
+    let now = app.env.clock.now();
     let signs = signs::of(app, ledger, now).await?;
     let awaited = signs.values().map(|signs| signs.awaited).sum();
     let write_backs = ledger.write_backs(WriteBacksAsk::Failed).await?.len() as u64;
@@ -261,7 +261,7 @@ async fn known(app: &App) -> VerbResult<LedgerView> {
         head: ledger.head().await?,
         outcomes,
         silences,
-        expired: expired_lately(ledger.as_ref(), app.around.clock.now()).await?,
+        expired: expired_lately(ledger.as_ref(), app.env.clock.now()).await?,
         troubles: retrying::reasons(app, ledger, tally).await?,
         failure,
         ..unread
@@ -314,14 +314,14 @@ fn account_problems(app: &App, holds: &Holds) -> BTreeSet<String> {
     let of_used = schedules().flat_map(|schedule| holds::on(app, schedule, holds)).filter(Hold::is_of_account);
     let used: BTreeSet<&str> = schedules().map(|schedule| schedule.target.account()).collect();
     let unused = holds.accounts.keys().filter(|name| !used.contains(name.as_str()));
-    let now = app.around.clock.now();
+    let now = app.env.clock.now();
     let of_unused = unused.flat_map(|name| holds.on_account(name, None, now));
     of_used.chain(of_unused).map(|hold| hold.to_string()).collect()
 }
 
 /// A schedule's latest run of any kind, and the latest that read its source.
 async fn last_runs(app: &App, schedule: &Schedule, known: &LedgerView) -> VerbResult<(Option<RunRow>, Option<RunRow>)> {
-    let Some(ledger) = &app.around.ledger else { return Ok((None, None)) };
+    let Some(ledger) = &app.env.ledger else { return Ok((None, None)) };
     let latest = async |which: RunsAsk| ledger.runs(which).await.map(|mut found| found.pop());
     let read = async {
         let name = || schedule.name.clone();
@@ -394,7 +394,7 @@ fn canary_problem(latest: Option<&CanaryRow>) -> Option<String> {
 
 fn canary(app: &App, schedule: &Schedule, latest: Option<&CanaryRow>) -> Option<CanaryStatus> {
     let spec = schedule.canary.as_ref()?;
-    let next = spec.recurrence.next(&schedule.zone, app.around.clock.now(), 1);
+    let next = spec.recurrence.next(&schedule.zone, app.env.clock.now(), 1);
     Some(CanaryStatus {
         state: latest.map(|row| row.state),
         sent_at: latest.map(|row| schedule.zone.rfc3339(row.sent_at)),

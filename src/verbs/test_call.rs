@@ -31,7 +31,7 @@ use crate::template::Payload;
 pub struct TestCallAsk {
     /// The schedule's name.
     pub schedule: String,
-    /// As it was typed.
+    /// The number as it was typed.
     pub to: String,
     /// How long a sign of life of the call is awaited; `None`: it isn't.
     pub wait: Option<Duration>,
@@ -77,7 +77,7 @@ impl TestCallAnswer {
     }
 }
 
-/// Sends one payload of this schedule to that phone.
+/// Sends one payload of this schedule to this phone.
 ///
 /// # Errors
 /// When the phone isn't usable, everything is paused, there is no row to make a payload of, or the ledger fails: then
@@ -86,7 +86,7 @@ pub async fn test_call(app: &App, actor: &str, ask: &TestCallAsk) -> VerbResult<
     super::trigger::refuse_when_stopping(app)?;
     let (schedule, phone) = allowed(app, ask).await?;
     let sender = app.sender.clone().ok_or_else(|| VerbError::Failed("nothing may be sent from here".into()))?;
-    let reminder_id = new_reminder_id(app.around.clock.as_ref());
+    let reminder_id = new_reminder_id(app.env.clock.as_ref());
     let (payload, contact) = sample(app, &schedule, &phone, reminder_id).await?;
     // reading the source may have taken a while
     super::trigger::refuse_when_stopping(app)?;
@@ -149,7 +149,7 @@ async fn allowed(app: &App, ask: &TestCallAsk) -> VerbResult<(Arc<Schedule>, Pho
 /// # Errors
 /// When something holds the schedule, or a time was given by `--now` and its target is another host.
 pub(super) async fn only_where_allowed(app: &App, schedule: &Arc<Schedule>) -> VerbResult<()> {
-    if app.around.clock.is_shifted() {
+    if app.env.clock.is_shifted() {
         only_loopback(app, schedule)?;
     }
     match holds::first(app, schedule, |_any| true).await? {
@@ -161,11 +161,11 @@ pub(super) async fn only_where_allowed(app: &App, schedule: &Arc<Schedule>) -> V
 /// Refuses a test call that can't be made, before there is a ledger to record it in.
 ///
 /// # Errors
-/// As [`test_call`].
+/// Those of [`test_call`].
 pub(super) async fn refuse(app: &App, ask: &TestCallAsk) -> VerbResult<()> {
     let (schedule, phone) = allowed(app, ask).await?;
     super::trigger::refuse_closed_target(app, &schedule)?;
-    sample(app, &schedule, &phone, new_reminder_id(app.around.clock.as_ref())).await.map(drop)
+    sample(app, &schedule, &phone, new_reminder_id(app.env.clock.as_ref())).await.map(drop)
 }
 
 /// The host whose word an acceptance is; `None` for Thoughtly.
@@ -209,19 +209,19 @@ impl TestLog<'_> {
             latency_ms: settled.and_then(|settled| settled.latency).map(millis),
             actor: Some(self.actor.to_owned().into()),
             detail: Some(word.map_or_else(|| "a test call".into(), |word| format!("a test call: {word}").into())),
-            ..Entry::new(self.app.around.clock.now(), event)
+            ..Entry::new(self.app.env.clock.now(), event)
         };
         Ok(self.app.ledger()?.append(vec![entry]).await?)
     }
 }
 
 /// How often it is checked whether a record of a test call has come.
-const ROUND: Duration = Duration::from_millis(200);
+const CHECK_INTERVAL: Duration = Duration::from_millis(200);
 
 impl TestLog<'_> {
-    /// From now on a record of the call is taken for one.
+    /// Tells the ledger to wait for a record of the call: one that comes from now on is taken for a sign of life.
     async fn await_signs(&self, id: ReminderId, wait: Duration) -> VerbResult<()> {
-        let now = self.app.around.clock.now();
+        let now = self.app.env.clock.now();
         let row = CanaryRow {
             id,
             schedule: self.schedule.name.clone(),
@@ -238,7 +238,7 @@ impl TestLog<'_> {
 
     /// Waits until a record of the call comes, or the time is over.
     async fn is_heard(&self, id: ReminderId, settled: &Settlement, wait: Duration) -> VerbResult<bool> {
-        let (ledger, clock) = (self.app.ledger()?, &self.app.around.clock);
+        let (ledger, clock) = (self.app.ledger()?, &self.app.env.clock);
         let (remote_id, actor) = (settled.remote_id.clone(), self.actor.to_owned());
         ledger.settle_canary(SettledCanary { id, remote_id, failure: None, actor, now: clock.now() }).await?;
         let stop_at = clock.monotonic() + wait;
@@ -250,7 +250,7 @@ impl TestLog<'_> {
             if clock.monotonic() >= stop_at || end_of(&settled.to).0 == State::Failed {
                 return Ok(false);
             }
-            clock.sleep(ROUND).await;
+            clock.sleep(CHECK_INTERVAL).await;
         }
     }
 }
@@ -279,7 +279,7 @@ pub(super) fn payload_of(
     reminder_id: ReminderId,
 ) -> VerbResult<(Payload, Option<String>)> {
     // as an export writes times: without fractions of a second
-    let now = nominal_now(app.around.clock.as_ref());
+    let now = nominal_now(app.env.clock.as_ref());
     let scope = PayloadScope {
         schedule,
         row,
@@ -305,11 +305,11 @@ pub(super) fn payload_of(
 }
 
 async fn first_row(app: &App, schedule: &Arc<Schedule>) -> VerbResult<Row> {
-    let nominal_at = nominal_now(app.around.clock.as_ref());
-    let occasion = Occasion { nominal_at, ..Occasion::at(app.around.clock.now()) };
+    let nominal_at = nominal_now(app.env.clock.as_ref());
+    let occasion = Occasion { nominal_at, ..Occasion::at(app.env.clock.now()) };
     let windows = crate::plan::windows(schedule, &occasion, None);
     let window = read_window(schedule, &occasion, &windows, &Knowledge::default());
-    let source = open_source(schedule, &app.around);
+    let source = open_source(schedule, &app.env);
     let (row, read) = tokio::task::spawn_blocking(move || {
         let mut first = FirstRow(None);
         let read = source.read(&window, &mut first);

@@ -14,7 +14,7 @@ pub struct Traffic {
     listen: OnceLock<SocketAddr>,
     accepted: AtomicU64,
     refused: AtomicU64,
-    /// By schedule, until when (UTC) it accepts no new requests.
+    /// For each schedule that accepts no new requests, until when (UTC).
     floods: Mutex<BTreeMap<String, Timestamp>>,
 }
 
@@ -30,7 +30,7 @@ pub struct TrafficStatus {
 }
 
 impl Traffic {
-    /// It listens there from now on.
+    /// Notes the address at which the server listens from now on.
     pub fn listens(&self, at: SocketAddr) {
         // once for a process
         let _known = self.listen.set(at);

@@ -21,9 +21,9 @@ const STOPPING: &str = "the service is stopping";
 /// How a trigger is asked for.
 #[derive(Debug, Clone)]
 pub struct TriggerAsk {
-    /// Which schedule.
+    /// The schedule's name.
     pub schedule: String,
-    /// That appointment alone.
+    /// The id of the only appointment that is looked at; `None`: all are.
     pub only: Option<String>,
     /// What becomes of calls that a run in shadow mode would have made.
     pub rehearsed: Rehearsed,
@@ -38,7 +38,7 @@ pub struct TriggerAnswer {
     pub run_id: Option<RunId>,
     /// The schedule's name.
     pub schedule: String,
-    /// With the schedule's offset.
+    /// The nominal time with the schedule's offset.
     pub nominal_at: String,
     /// `done`, `held` or `failed`.
     pub state: RunState,
@@ -72,35 +72,35 @@ pub struct TriggerAnswer {
 pub struct TriggerCounts {
     /// All rows read.
     pub rows: u64,
-    /// Not in any lead's window.
+    /// Rows not in any lead's window.
     pub outside_window: u64,
-    /// To be called.
+    /// Rows to be called about.
     pub planned: u64,
-    /// Accepted, trials among them.
+    /// Calls that were accepted, trials among them.
     pub delivered: u64,
-    /// Refused for good.
+    /// Calls that were refused for good.
     pub failed: u64,
-    /// Fate unknown.
+    /// Calls of unknown fate.
     pub uncertain: u64,
-    /// Given up.
+    /// Calls that were given up.
     pub dropped: u64,
-    /// Not sent in time.
+    /// Calls that were not sent in time.
     pub expired: u64,
-    /// Left for later.
+    /// Calls that are left for later.
     pub pending: u64,
-    /// Not to be called.
+    /// Rows nobody is called about.
     pub skipped: u64,
-    /// Reminded before.
+    /// Rows of which somebody was reminded before.
     pub already_reminded: u64,
-    /// Those that shadow mode wrote down: nobody was phoned.
+    /// Calls that shadow mode only wrote down: nobody was phoned.
     #[serde(default, skip_serializing_if = "is_none")]
     pub shadowed: u64,
-    /// Of those delivered, accepted by the sandbox: nobody was phoned.
+    /// How many of the accepted calls the sandbox accepted: nobody was phoned.
     #[serde(default, skip_serializing_if = "is_none")]
     pub trials: u64,
 }
 
-/// For what is shown only where there is any.
+/// Whether a count is left out of the answer: it is shown only where there is any.
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 const fn is_none(count: &u64) -> bool {
     *count == 0
@@ -154,11 +154,11 @@ pub async fn trigger(app: &App, actor: &str, ask: TriggerAsk) -> VerbResult<Trig
     let turn = app.turn(&schedule.name);
     let _at_work = turn.lock().await;
     let sender = sender_of(app, &schedule).await?;
-    let nominal_at = nominal_now(app.around.clock.as_ref());
+    let nominal_at = nominal_now(app.env.clock.as_ref());
     let (actor, only, rehearsed) = (actor.to_owned(), ask.only.clone(), ask.rehearsed);
     let run = RunAsk { kind: RunKind::Trigger, nominal_at, actor, only, rehearsed };
     let open_before = open_reminders(app, &schedule, ask.only.as_deref());
-    let (outcome, open_before) = tokio::join!(run_once(&schedule, run, &app.around), open_before);
+    let (outcome, open_before) = tokio::join!(run_once(&schedule, run, &app.env), open_before);
     let mut looked_after = Vec::new();
     if let RunOutcome::Done { recorded, counts, .. } = &outcome {
         looked_after = still_open(open_before?, recorded);
@@ -242,7 +242,7 @@ fn refuse_rehearsing(schedule: &Schedule, rehearsed: Rehearsed) -> VerbResult<()
 /// When it can't.
 pub(super) fn refuse_closed_target(app: &App, schedule: &Schedule) -> VerbResult<()> {
     let account = app.settings.accounts.get(schedule.target.account());
-    let opened = crate::targets::open(schedule, account, &app.around.secrets);
+    let opened = crate::targets::open(schedule, account, &app.env.secrets);
     opened.map(drop).map_err(|problem| VerbError::Failed(problem.to_string()))
 }
 
@@ -266,9 +266,9 @@ async fn refuse_absent(app: &App, schedule: &Schedule, only: Option<&str>, count
 pub async fn dry_run(app: &App, name: &str, only: Option<String>, rehearsed: Rehearsed) -> VerbResult<TriggerAnswer> {
     let schedule = app.schedule(name)?;
     refuse_rehearsing(&schedule, rehearsed)?;
-    let nominal_at = nominal_now(app.around.clock.as_ref());
+    let nominal_at = nominal_now(app.env.clock.as_ref());
     let occasion = Occasion { only: only.clone(), rehearsed, ..Occasion::at(nominal_at) };
-    let plan = evaluate(&schedule, occasion, &app.around)
+    let plan = evaluate(&schedule, occasion, &app.env)
         .await
         .map_err(|error| VerbError::Evaluation { schedule: schedule.name.clone(), error })?
         .plan;
@@ -319,7 +319,7 @@ fn would_be(plan: &Plan) -> Vec<TriggeredReminder> {
 
 /// Rejects a trigger that could call somebody at the wrong time.
 async fn refuse_when_unsafe(app: &App, schedule: &Schedule) -> VerbResult<()> {
-    if app.around.clock.is_shifted() && schedule.mode == ScheduleMode::Live {
+    if app.env.clock.is_shifted() && schedule.mode == ScheduleMode::Live {
         only_loopback(app, schedule)?;
     }
     // an account's credentials or wait may have changed by the time of sending: the sender asks again
@@ -348,7 +348,7 @@ pub(super) fn refuse_when_stopping(app: &App) -> VerbResult<()> {
 /// When the schedule's target is any other host, or can't be opened.
 pub fn only_loopback(app: &App, schedule: &Schedule) -> VerbResult<()> {
     let account = app.settings.accounts.get(schedule.target.account());
-    let target = crate::targets::open(schedule, account, &app.around.secrets)
+    let target = crate::targets::open(schedule, account, &app.env.secrets)
         .map_err(|error| VerbError::Failed(format!("{}: {error}", schedule.name)))?;
     if target.is_loopback() {
         return Ok(());

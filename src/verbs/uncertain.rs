@@ -35,9 +35,9 @@ pub struct UncertainReminder {
     /// What a person said that became of its call.
     #[serde(default)]
     pub outcome: Option<CallOutcome>,
-    /// Since when (UTC).
+    /// When its fate became unknown (UTC).
     pub since: String,
-    /// Not sent after this (UTC).
+    /// It is not sent after this (UTC).
     pub expires_at: String,
     /// How the schedule names the appointment (`appointment.label`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -52,16 +52,16 @@ pub struct UncertainReminder {
 /// # Errors
 /// When the ledger can't be read.
 pub async fn list(app: &App) -> VerbResult<Vec<UncertainReminder>> {
-    let Some(ledger) = &app.around.ledger else { return Ok(Vec::new()) };
+    let Some(ledger) = &app.env.ledger else { return Ok(Vec::new()) };
     let ask = ReminderAsk { states: vec![State::Uncertain], ..ReminderAsk::default() };
     let rows = ledger.reminders(ask).await?;
-    let (openings, now) = (Openings::new(app.around.zones.clone()), app.around.clock.now());
+    let (openings, now) = (Openings::new(app.env.zones.clone()), app.env.clock.now());
     let shown = |row: &ReminderRow| UncertainReminder { too_late: too_late(row, &openings, now), ..shown(row) };
     Ok(rows.iter().map(shown).collect())
 }
 
 fn too_late(row: &ReminderRow, openings: &Openings, now: Timestamp) -> Option<String> {
-    // hours that this version can't read are reported to whoever has it sent
+    // calling hours that this version can't read are no reason here: they are reported when the reminder is sent again
     let opening = openings.opening(&row.calling_hours, &row.recipient_zone, now).unwrap_or(Opening::Open);
     too_late_to_resend(row.expires_at, opening, now)
 }
@@ -69,11 +69,11 @@ fn too_late(row: &ReminderRow, openings: &Openings, now: Timestamp) -> Option<St
 /// A person's verdict on reminders.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ResolveAsk {
-    /// Which: their ids or unique beginnings, or ids of `schedule`'s appointments.
+    /// The reminders: their ids or unique beginnings, or ids of `schedule`'s appointments.
     pub ids: Vec<String>,
-    /// Whose appointments `ids` may name.
+    /// The schedule whose appointments `ids` may name.
     pub schedule: Option<String>,
-    /// All of unknown fate of that schedule, instead of `ids`.
+    /// All of unknown fate of this schedule, instead of `ids`.
     pub all_of: Option<String>,
     /// What they say.
     pub verdict: Resolution,
@@ -100,7 +100,7 @@ pub async fn resolve(app: &App, actor: &str, ask: ResolveAsk) -> VerbResult<Vec<
             verdict: ask.verdict,
             reason: ask.reason.clone(),
             actor: actor.to_owned(),
-            now: app.around.clock.now(),
+            now: app.env.clock.now(),
         };
         match app.ledger()?.by_hand(ByHand::Resolve(resolve)).await {
             Ok(row) => resolved.push(shown(&row)),
@@ -124,7 +124,7 @@ async fn refuse_too_late(app: &App, ids: &[ReminderId]) -> VerbResult<()> {
     }
     let ask = ReminderAsk { ids: ids.to_vec(), ..ReminderAsk::default() };
     let rows = app.ledger()?.reminders(ask).await?;
-    let (openings, now) = (Openings::new(app.around.zones.clone()), app.around.clock.now());
+    let (openings, now) = (Openings::new(app.env.zones.clone()), app.env.clock.now());
     // what is over is refused by the ledger, with its remedy
     let open = rows.iter().filter(|row| row.expires_at > now);
     match open.filter_map(|row| Some((row.id, too_late(row, &openings, now)?))).next() {

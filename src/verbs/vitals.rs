@@ -45,7 +45,7 @@ impl Vitals {
         self.last_tick_ms.store(now, Ordering::Relaxed);
     }
 
-    /// Time since the last tick (monotonic).
+    /// The time since the last tick (monotonic).
     #[must_use]
     pub fn silence(&self) -> Duration {
         self.clock.monotonic().saturating_sub(Duration::from_millis(self.last_tick_ms.load(Ordering::Relaxed)))

@@ -11,7 +11,7 @@ use crate::personal::Personal;
 use crate::reminder::State;
 
 /// Maximum calls that are read: a list for people.
-pub const MOST: usize = 500;
+pub const MAX_CALLS: usize = 500;
 
 /// A call that waits for its time.
 #[derive(Debug, Clone)]
@@ -46,8 +46,8 @@ pub struct WaitingCalls {
 /// # Errors
 /// When the ledger can't be read.
 pub async fn before(app: &App, schedules: &[String], until: Timestamp) -> VerbResult<WaitingCalls> {
-    let Some(ledger) = &app.around.ledger else { return Ok(WaitingCalls::default()) };
-    let limit = Some(MOST as u64);
+    let Some(ledger) = &app.env.ledger else { return Ok(WaitingCalls::default()) };
+    let limit = Some(MAX_CALLS as u64);
     let ask = ReminderAsk { states: vec![State::Pending], limit, ..ReminderAsk::default() };
     let read = ledger.reminders(ask).await?;
     let further = ledger.tally().await?.pending.saturating_sub(read.len() as u64);

@@ -17,7 +17,7 @@ pub const AT_ONCE: usize = 1_000;
 /// A reminder's number.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct WholePhone {
-    /// Whose.
+    /// The reminder's id.
     pub reminder_id: ReminderId,
     /// E.164.
     pub phone: Personal,

@@ -22,18 +22,18 @@ pub enum RoutePolicy {
     Act,
 }
 
-/// Where this server is reached.
+/// The addresses under which the server may be reached.
 #[derive(Debug, Clone)]
-pub struct Doors {
+pub struct EntryPoints {
     /// Where it listens.
     pub address: SocketAddr,
     /// Where a proxy publishes it.
     pub published: Option<Url>,
 }
 
-/// By which of its names a request reached the server.
+/// The kind of address under which a request has reached the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Door {
+pub enum EntryPoint {
     /// A loopback address: only this machine comes that way.
     ThisMachine,
     /// An address in the network, without a proxy.
@@ -76,52 +76,54 @@ pub fn is_local(listen: SocketAddr) -> bool {
     listen.ip().to_canonical().is_loopback()
 }
 
-impl Doors {
-    /// By which door a request came. A foreign name that resolves to this machine belongs to a web page that tries to read what
-    /// only this machine may (DNS rebinding).
+impl EntryPoints {
+    /// The entry point by which a request came; `None` where its `Host` header has a foreign name. A foreign name that resolves to
+    /// this machine belongs to a web page that tries to read what only this machine may (DNS rebinding).
     #[must_use]
-    pub fn door(&self, headers: &HeaderMap) -> Option<Door> {
+    pub fn entry_point(&self, headers: &HeaderMap) -> Option<EntryPoint> {
         let host = text(headers, &header::HOST)?;
         if self.published.as_ref().is_some_and(|url| host.eq_ignore_ascii_case(&authority(url))) {
-            return Some(Door::Published);
+            return Some(EntryPoint::Published);
         }
         let port = self.address.port();
         let named = host.strip_suffix(&format!(":{port}"))?;
         if is_local(self.address) {
             let own = ip_text(self.address.ip());
             let is_own = named.eq_ignore_ascii_case(&own) || named.eq_ignore_ascii_case("localhost");
-            return is_own.then_some(Door::ThisMachine);
+            return is_own.then_some(EntryPoint::ThisMachine);
         }
         let ip = named.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
         // a name can be made to lead here by whoever owns it; an address can't
-        ip.is_ok().then_some(Door::Network)
+        ip.is_ok().then_some(EntryPoint::Network)
     }
 
-    /// The origin of the pages behind a door.
-    fn origin(&self, door: Door, headers: &HeaderMap) -> Option<String> {
-        match (door, &self.published) {
-            (Door::Published, Some(url)) => Some(url.origin().ascii_serialization()),
-            (Door::Published, None) => None,
-            (Door::ThisMachine | Door::Network, _) => text(headers, &header::HOST).map(|host| format!("http://{host}")),
+    /// The origin of the pages that are served at an entry point.
+    fn origin(&self, entry_point: EntryPoint, headers: &HeaderMap) -> Option<String> {
+        match (entry_point, &self.published) {
+            (EntryPoint::Published, Some(url)) => Some(url.origin().ascii_serialization()),
+            (EntryPoint::Published, None) => None,
+            (EntryPoint::ThisMachine | EntryPoint::Network, _) => {
+                text(headers, &header::HOST).map(|host| format!("http://{host}"))
+            }
         }
     }
 
     /// Whether a cookie may leave the browser over TLS alone.
     #[must_use]
-    pub fn is_over_tls(&self, door: Door) -> bool {
-        door == Door::Published && self.published.as_ref().is_some_and(|url| url.scheme() == "https")
+    pub fn is_over_tls(&self, entry_point: EntryPoint) -> bool {
+        entry_point == EntryPoint::Published && self.published.as_ref().is_some_and(|url| url.scheme() == "https")
     }
 
     /// Whether a page of another site has sent the request. A link may lead here; nothing else may.
     #[must_use]
-    pub fn is_foreign(&self, door: Door, method: &Method, headers: &HeaderMap) -> bool {
+    pub fn is_foreign(&self, entry_point: EntryPoint, method: &Method, headers: &HeaderMap) -> bool {
         let site = text(headers, &SEC_FETCH_SITE);
         if *method == Method::GET || *method == Method::HEAD {
             let is_navigation = text(headers, &SEC_FETCH_MODE) == Some("navigate");
             return site.is_some_and(|site| site == "cross-site" || site == "same-site") && !is_navigation;
         }
         let origin = text(headers, &header::ORIGIN);
-        let own = self.origin(door, headers);
+        let own = self.origin(entry_point, headers);
         match (site, origin) {
             (None, None) => true,
             (site, origin) => {
@@ -136,8 +138,13 @@ impl Doors {
 ///
 /// # Errors
 /// Why not.
-pub fn may_pass(policy: RoutePolicy, door: Door, has_bearer: bool, person: Option<&Person>) -> Result<(), Denied> {
-    let is_trusted = door == Door::ThisMachine;
+pub fn may_pass(
+    policy: RoutePolicy,
+    entry_point: EntryPoint,
+    has_bearer: bool,
+    person: Option<&Person>,
+) -> Result<(), Denied> {
+    let is_trusted = entry_point == EntryPoint::ThisMachine;
     match policy {
         RoutePolicy::Open | RoutePolicy::SignIn => Ok(()),
         RoutePolicy::Machine if is_trusted || has_bearer || person.is_some() => Ok(()),
@@ -191,9 +198,9 @@ fn authority(url: &Url) -> String {
 mod tests {
     use super::*;
 
-    fn doors(address: &str) -> Doors {
+    fn entry_points(address: &str) -> EntryPoints {
         let published = "https://reminders.example".parse().ok();
-        Doors { address: address.parse().expect("an address"), published }
+        EntryPoints { address: address.parse().expect("an address"), published }
     }
 
     type Pairs<'p> = &'p [(&'static str, &'p str)];
@@ -207,24 +214,24 @@ mod tests {
     #[test]
     fn only_own_names_are_doors() {
         let cases = [
-            ("127.0.0.1:8467", "127.0.0.1:8467", Some(Door::ThisMachine)),
-            ("127.0.0.1:8467", "LOCALHOST:8467", Some(Door::ThisMachine)),
-            ("[::1]:8467", "[::1]:8467", Some(Door::ThisMachine)),
+            ("127.0.0.1:8467", "127.0.0.1:8467", Some(EntryPoint::ThisMachine)),
+            ("127.0.0.1:8467", "LOCALHOST:8467", Some(EntryPoint::ThisMachine)),
+            ("[::1]:8467", "[::1]:8467", Some(EntryPoint::ThisMachine)),
             ("127.0.0.1:8467", "rebound.example:8467", None),
             ("127.0.0.1:8467", "127.0.0.1", None),
             ("127.0.0.1:8467", "127.0.0.1:80", None),
             ("127.0.0.1:8467", "127.0.0.1.evil.example:8467", None),
-            ("127.0.0.1:8467", "reminders.example", Some(Door::Published)),
+            ("127.0.0.1:8467", "reminders.example", Some(EntryPoint::Published)),
             ("127.0.0.1:8467", "reminders.example.evil.example", None),
-            ("0.0.0.0:8467", "10.0.0.5:8467", Some(Door::Network)),
-            ("0.0.0.0:8467", "127.0.0.1:8467", Some(Door::Network)),
+            ("0.0.0.0:8467", "10.0.0.5:8467", Some(EntryPoint::Network)),
+            ("0.0.0.0:8467", "127.0.0.1:8467", Some(EntryPoint::Network)),
             ("0.0.0.0:8467", "rebound.example:8467", None),
-            ("0.0.0.0:8467", "reminders.example", Some(Door::Published)),
+            ("0.0.0.0:8467", "reminders.example", Some(EntryPoint::Published)),
         ];
         for (address, host, expected) in cases {
-            assert_eq!(doors(address).door(&headers(&[("host", host)])), expected, "{address} {host}");
+            assert_eq!(entry_points(address).entry_point(&headers(&[("host", host)])), expected, "{address} {host}");
         }
-        assert_eq!(doors("127.0.0.1:8467").door(&HeaderMap::new()), None);
+        assert_eq!(entry_points("127.0.0.1:8467").entry_point(&HeaderMap::new()), None);
     }
 
     #[test]
@@ -246,19 +253,23 @@ mod tests {
         for (method, pairs, is_foreign) in cases {
             let mut all = headers(pairs);
             all.insert(header::HOST, "127.0.0.1:8467".parse().expect("a header"));
-            assert_eq!(doors("127.0.0.1:8467").is_foreign(Door::ThisMachine, method, &all), is_foreign, "{pairs:?}");
+            assert_eq!(
+                entry_points("127.0.0.1:8467").is_foreign(EntryPoint::ThisMachine, method, &all),
+                is_foreign,
+                "{pairs:?}"
+            );
         }
         let published = headers(&[("host", "reminders.example"), ("origin", "https://reminders.example")]);
-        assert!(!doors("127.0.0.1:8467").is_foreign(Door::Published, &Method::POST, &published));
+        assert!(!entry_points("127.0.0.1:8467").is_foreign(EntryPoint::Published, &Method::POST, &published));
         let downgraded = headers(&[("host", "reminders.example"), ("origin", "http://reminders.example")]);
-        assert!(doors("127.0.0.1:8467").is_foreign(Door::Published, &Method::POST, &downgraded));
+        assert!(entry_points("127.0.0.1:8467").is_foreign(EntryPoint::Published, &Method::POST, &downgraded));
     }
 
     #[test]
     fn each_policy_asks_for_its_person() {
         let reader = Person { name: "tom".to_owned(), may: May::Read };
         let actor = Person { name: "maria".to_owned(), may: May::Act };
-        use Door::{Network, Published, ThisMachine};
+        use EntryPoint::{Network, Published, ThisMachine};
         use RoutePolicy::{Act, Machine, Open, Read, SignIn};
         let cases = [
             (Open, Network, None, Ok(())),
@@ -276,8 +287,8 @@ mod tests {
             (Machine, Network, None, Err(Denied::BearerMissing)),
             (Machine, Network, Some(&reader), Ok(())),
         ];
-        for (policy, door, person, expected) in cases {
-            assert_eq!(may_pass(policy, door, false, person), expected, "{policy:?} {door:?} {person:?}");
+        for (policy, entry_point, person, expected) in cases {
+            assert_eq!(may_pass(policy, entry_point, false, person), expected, "{policy:?} {entry_point:?} {person:?}");
         }
         assert_eq!(may_pass(Machine, Network, true, None), Ok(()));
         assert_eq!(may_pass(Read, Network, true, None), Err(Denied::SignedOut), "a machine's token is no person");

@@ -23,11 +23,11 @@ const WRITE_BACK: &str = "write_back.";
 /// What the log has seen since the service began.
 #[derive(Debug, Clone, Default)]
 pub struct Counters {
-    /// Up to which row.
+    /// The number of the last row that is counted.
     pub counted_to: u64,
     events: BTreeMap<(String, String, String), u64>,
     latencies: Latencies,
-    /// From a request's receipt to its call's intent.
+    /// The time from a request's receipt to its call's intent.
     to_intent: Latencies,
     found_by_poll: u64,
 }
@@ -41,7 +41,7 @@ struct Latencies {
 }
 
 impl Counters {
-    /// Nothing yet, of the rows after that one.
+    /// Counters that begin with the row after this one.
     #[must_use]
     pub fn after(seq: u64) -> Self {
         Self { counted_to: seq, ..Self::default() }
@@ -100,7 +100,7 @@ pub struct Exposition<'a> {
     pub counters: &'a Counters,
     /// Time since the heartbeat's last tick.
     pub silence: Duration,
-    /// As `/healthz` says.
+    /// Whether `/healthz` says that the service lives.
     pub is_live: bool,
 }
 
@@ -212,7 +212,7 @@ fn flag(is_so: bool) -> f64 {
     if is_so { 1.0 } else { 0.0 }
 }
 
-/// Exact up to 2^53, which no counter here reaches.
+/// The number as Prometheus writes it: exact up to 2^53, which no counter here reaches.
 fn count(number: u64) -> f64 {
     number as f64
 }

@@ -11,7 +11,7 @@ use axum::response::Response;
 use secrecy::ExposeSecret;
 use subtle::ConstantTimeEq;
 
-use super::access::{Denied, Door, Person, RoutePolicy, bearer_token, cookie, may_pass};
+use super::access::{Denied, EntryPoint, Person, RoutePolicy, bearer_token, cookie, may_pass};
 use super::pages::denial;
 use super::peer;
 use super::sessions::COOKIE;
@@ -24,7 +24,7 @@ const MAX_FORM: usize = 64 * 1024;
 /// What a form must carry besides its own fields.
 pub const FORM_TOKEN: &str = "form_token";
 
-/// Who signed in nowhere and can't be named.
+/// The name of a visitor who has not signed in and whose user on this machine can't be named.
 const SOMEBODY_HERE: &str = "somebody on this machine";
 
 /// A route's guard.
@@ -81,14 +81,18 @@ async fn admit(guard: &RouteGuard, request: Request) -> Result<Request, Denied> 
     let has_bearer = carries_token(site, headers);
     // a program that has the token may come by any name
     let by_bearer = has_bearer && *policy == RoutePolicy::Machine;
-    let door = site.doors.door(headers).or(by_bearer.then_some(Door::Network)).ok_or(Denied::ForeignHost)?;
-    if !by_bearer && site.doors.is_foreign(door, request.method(), headers) {
+    let entry_point = site
+        .entry_points
+        .entry_point(headers)
+        .or(by_bearer.then_some(EntryPoint::Network))
+        .ok_or(Denied::ForeignHost)?;
+    if !by_bearer && site.entry_points.is_foreign(entry_point, request.method(), headers) {
         return Err(Denied::ForeignOrigin);
     }
     let session = cookie(headers, COOKIE).map(str::to_owned);
     let person = session.as_deref().and_then(|id| person(site, id));
-    may_pass(*policy, door, has_bearer, person.as_ref())?;
-    let visitor = visitor(guard, &request, (door, session.filter(|_| person.is_some()), person));
+    may_pass(*policy, entry_point, has_bearer, person.as_ref())?;
+    let visitor = visitor(guard, &request, (entry_point, session.filter(|_| person.is_some()), person));
     let is_form = *request.method() == Method::POST;
     let (parts, body) = request.into_parts();
     let mut admitted = Request::from_parts(parts, Body::empty());
@@ -104,21 +108,21 @@ async fn admit(guard: &RouteGuard, request: Request) -> Result<Request, Denied> 
     Ok(admitted)
 }
 
-fn visitor(guard: &RouteGuard, request: &Request, found: (Door, Option<String>, Option<Person>)) -> Visitor {
-    let (door, session, person) = found;
+fn visitor(guard: &RouteGuard, request: &Request, found: (EntryPoint, Option<String>, Option<Person>)) -> Visitor {
+    let (entry_point, session, person) = found;
     let site = &guard.site;
     let peer = request.extensions().get::<PeerAddress>().map(|peer| peer.0);
-    // looked up where the log may need it alone: the kernel's table of sockets is long
+    // looked up only where the log may need it: the kernel's table of sockets is long
     let is_change = *request.method() == Method::POST;
-    let user = peer.filter(|_| is_change && person.is_none() && door == Door::ThisMachine);
-    let user = user.and_then(|peer| peer::user_at(peer, site.doors.address));
+    let user = peer.filter(|_| is_change && person.is_none() && entry_point == EntryPoint::ThisMachine);
+    let user = user.and_then(|peer| peer::user_at(peer, site.entry_points.address));
     let here = user.map_or_else(|| SOMEBODY_HERE.to_owned(), site.user_name);
     Visitor {
         name: person.as_ref().map_or(here, |person| person.name.clone()),
         form_token: site.sessions.form_token(session.as_deref()),
         person,
         session,
-        is_over_tls: site.doors.is_over_tls(door),
+        is_over_tls: site.entry_points.is_over_tls(entry_point),
         peer: peer.map_or(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), |peer| peer.ip()),
     }
 }
@@ -128,7 +132,7 @@ fn person(site: &Site, session: &str) -> Option<Person> {
         tracing::warn!(%error, "nobody can be signed in at the page");
         Vec::new()
     });
-    site.sessions.person(session, &tokens, site.app.around.clock.monotonic())
+    site.sessions.person(session, &tokens, site.app.env.clock.monotonic())
 }
 
 fn carries_token(site: &Site, headers: &HeaderMap) -> bool {

@@ -10,7 +10,7 @@ use crate::ledger::{LedgerResult, Log, Outbox};
 use crate::verbs::{App, VerbResult, status};
 
 /// Rows of the log per read.
-const PAGE: u64 = 10_000;
+const PAGE_ROWS: u64 = 10_000;
 
 /// Maximum reads of one scrape: what is left is counted by the next.
 const MAX_PAGES: usize = 20;
@@ -21,7 +21,7 @@ pub struct Meters {
 }
 
 impl Meters {
-    /// From the log's present end on.
+    /// Counts from the log's present end on.
     ///
     /// # Errors
     /// When the ledger can't be read.
@@ -49,10 +49,11 @@ impl Meters {
 async fn count(app: &App, counters: &mut Counters) -> LedgerResult<()> {
     let Ok(ledger) = app.ledger() else { return Ok(()) };
     for _ in 0..MAX_PAGES {
-        let filter = AuditFilter { after_seq: Some(counters.counted_to), limit: Some(PAGE), ..AuditFilter::default() };
+        let filter =
+            AuditFilter { after_seq: Some(counters.counted_to), limit: Some(PAGE_ROWS), ..AuditFilter::default() };
         let rows = ledger.audit(filter).await?;
         rows.iter().for_each(|row| counters.add(row));
-        if (rows.len() as u64) < PAGE {
+        if (rows.len() as u64) < PAGE_ROWS {
             break;
         }
     }

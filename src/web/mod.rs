@@ -1,7 +1,7 @@
 //! shell: the web server of the service: the page, `/healthz`, `/readyz` and `/metrics`, on loopback by default.
 //!
-//! [`routes`] has every route with its policy, `guard` stands before each, [`access`] decides. `pages` read and answer, one file
-//! for each page; `views` decide what is shown there and hold no more than that.
+//! [`routes`] lists every route and who may use it, [`access`] decides who somebody is and what they may, `guard` asks it before
+//! each request. `pages` has one file for each page, which reads what the page needs; `views` turns that into what is shown.
 
 pub mod access;
 mod exposition;
@@ -33,13 +33,13 @@ use crate::clock::SharedClock;
 use crate::connections::HttpServer;
 use crate::verbs::vitals::Vitals;
 use crate::verbs::{App, VerbError, page_token};
-use access::{Doors, is_local};
+use access::{EntryPoints, is_local};
 use guard::PeerAddress;
 use meters::Meters;
 use sessions::Sessions;
 use site::Site;
 
-/// Maximum time of a request until its answer begins; what takes longer goes on without it.
+/// Maximum time until the answer to a request begins. The request is given up then; work that it has started may go on.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Maximum size of a request's body: forms are short.
@@ -52,33 +52,33 @@ const CONTENT_POLICY: &str = "default-src 'none'; style-src 'self'; script-src '
 /// Why the server can't listen.
 #[derive(Debug, thiserror::Error)]
 pub enum WebError {
-    /// Without a token anybody in the network could read it.
+    /// Nobody has a token, so that anybody in the network could read the page.
     #[error(
         "web.listen is {0}, which others can reach, and nobody has a token: set web.token, add one with `tickler page token \
          add NAME`, or listen on 127.0.0.1"
     )]
     TokenMissing(SocketAddr),
-    /// Such as a port in use.
+    /// The address can't be bound: a port in use, for example.
     #[error("web.listen: can't listen on {0}: {1}; choose another address, or \"off\"")]
     NotBound(SocketAddr, std::io::Error),
-    /// Of random bytes, of the file of tokens.
+    /// The file of tokens can't be read, or the system gives no random bytes.
     #[error(transparent)]
     Opening(#[from] VerbError),
 }
 
 /// What the server works with.
 pub struct WebParts {
-    /// Where it listens.
+    /// The address at which it listens.
     pub listen: SocketAddr,
-    /// Where a proxy publishes it.
+    /// The URL at which a proxy publishes it.
     pub published: Option<Url>,
-    /// `web.token`.
+    /// The token that the setting `web.token` names.
     pub token: Option<SecretString>,
-    /// The service's app.
+    /// The settings, schedules, ledger and clock that it shares with the service.
     pub app: Arc<App>,
-    /// The service's vitals.
+    /// The service's signs of life, for `/healthz` and `/readyz`.
     pub vitals: Arc<Vitals>,
-    /// The name of a user of this machine.
+    /// Finds the name of a user of this machine by its number.
     pub user_name: fn(u32) -> String,
 }
 
@@ -89,10 +89,10 @@ pub struct WebServer {
     router: Router,
 }
 
-/// Binds it. Every address but loopback requires somebody's token.
+/// Binds the server to its address. Every address but loopback requires that somebody has a token.
 ///
 /// # Errors
-/// When there is no token there, or the address can't be bound.
+/// When nobody has one, or the address can't be bound.
 pub async fn bind(parts: WebParts) -> Result<WebServer, WebError> {
     let WebParts { listen, published, token, app, vitals, user_name } = parts;
     let token = token.filter(|token| !token.expose_secret().is_empty());
@@ -102,14 +102,14 @@ pub async fn bind(parts: WebParts) -> Result<WebServer, WebError> {
     let not_bound = |error| WebError::NotBound(listen, error);
     let listener = tokio::net::TcpListener::bind(listen).await.map_err(not_bound)?;
     let address = listener.local_addr().map_err(not_bound)?;
-    let doors = Doors { address, published };
+    let entry_points = EntryPoints { address, published };
     let meters = Meters::begin(&app).await?;
-    let site = Site { app, vitals, doors, token, sessions: Sessions::new()?, meters, user_name };
+    let site = Site { app, vitals, entry_points, token, sessions: Sessions::new()?, meters, user_name };
     Ok(WebServer { listener, address, router: router(Arc::new(site)) })
 }
 
 impl WebServer {
-    /// Where it listens; with port 0 the one that the system chose.
+    /// The address at which it listens; with port 0 the one that the system chose.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address

@@ -1,4 +1,4 @@
-//! shell: every route with its policy, in one table: what isn't in it isn't served.
+//! shell: the table of all routes, each with the rule that says who may use it: what isn't in it isn't served.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use super::site::Site;
 pub struct WebRoute {
     /// `GET` or `POST`.
     pub method: Method,
-    /// As the router writes it.
+    /// The path as the router writes it.
     pub path: &'static str,
     /// What it asks of whoever comes.
     pub policy: RoutePolicy,

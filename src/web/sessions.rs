@@ -23,11 +23,11 @@ pub const LIFETIME: Duration = Duration::from_secs(12 * 60 * 60);
 /// Maximum sessions at once; the oldest ends first.
 const MAX_SESSIONS: usize = 1_000;
 
-/// Maximum wrong tokens from one address within [`PENALTY`].
+/// Maximum wrong tokens from one address within [`PENALTY_TIME`].
 const MAX_FAILURES: u32 = 5;
 
 /// How long the wrong tokens of an address count.
-const PENALTY: Duration = Duration::from_secs(60);
+const PENALTY_TIME: Duration = Duration::from_secs(60);
 
 /// Maximum addresses whose failures are remembered; more are an attack, and all of them wait together.
 const MAX_ADDRESSES: usize = 10_000;
@@ -49,7 +49,7 @@ pub struct Sessions {
 }
 
 impl Sessions {
-    /// None yet.
+    /// Sessions of nobody yet.
     ///
     /// # Errors
     /// When the system gives no random bytes.
@@ -76,7 +76,7 @@ impl Sessions {
         Ok(id)
     }
 
-    /// Whose session it is; nobody's once it is over or its token was removed.
+    /// The person whose session it is; `None` once it is over or its token was removed.
     pub fn person(&self, id: &str, tokens: &[PageToken], now: Duration) -> Option<Person> {
         let open = self.open.lock().expect("no holder of this lock can panic");
         let session = open.get(&key_of(id)).filter(|session| session.until > now)?;
@@ -100,14 +100,14 @@ impl Sessions {
         (from, now): (IpAddr, Duration),
     ) -> Result<Option<&'t PageToken>, Duration> {
         let mut failures = self.failures.lock().expect("no holder of this lock can panic");
-        failures.retain(|_, (_, since)| now.saturating_sub(*since) < PENALTY);
+        failures.retain(|_, (_, since)| now.saturating_sub(*since) < PENALTY_TIME);
         if failures.len() >= MAX_ADDRESSES {
-            return Err(PENALTY);
+            return Err(PENALTY_TIME);
         }
         if let Some((count, since)) = failures.get(&from)
             && *count >= MAX_FAILURES
         {
-            return Err(PENALTY.saturating_sub(now.saturating_sub(*since)));
+            return Err(PENALTY_TIME.saturating_sub(now.saturating_sub(*since)));
         }
         let owner = page_token::owner(tokens, token);
         match owner {
@@ -189,9 +189,9 @@ mod tests {
         for _ in 0..MAX_FAILURES {
             assert_eq!(sessions.try_token(&tokens, "guess", (attacker, NOW)), Ok(None));
         }
-        assert_eq!(sessions.try_token(&tokens, "one", (attacker, NOW)), Err(PENALTY), "even with the right one");
+        assert_eq!(sessions.try_token(&tokens, "one", (attacker, NOW)), Err(PENALTY_TIME), "even with the right one");
         assert!(sessions.try_token(&tokens, "one", (desk, NOW)).is_ok_and(|owner| owner.is_some()));
-        assert!(sessions.try_token(&tokens, "one", (attacker, NOW + PENALTY)).is_ok_and(|owner| owner.is_some()));
+        assert!(sessions.try_token(&tokens, "one", (attacker, NOW + PENALTY_TIME)).is_ok_and(|owner| owner.is_some()));
     }
 
     #[test]

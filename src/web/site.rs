@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use secrecy::SecretString;
 
-use super::access::{Doors, Person};
+use super::access::{EntryPoints, Person};
 use super::meters::Meters;
 use super::sessions::Sessions;
 use super::trial;
@@ -21,7 +21,7 @@ pub struct Site {
     /// The service's.
     pub vitals: Arc<Vitals>,
     /// Where it is reached.
-    pub doors: Doors,
+    pub entry_points: EntryPoints,
     /// `web.token`.
     pub token: Option<SecretString>,
     /// Everybody who is signed in.
@@ -61,8 +61,8 @@ impl Site {
     /// How times are shown now.
     #[must_use]
     pub fn moments(&self) -> Moments {
-        let zones = ScheduleZones::of_folder(&self.app.folder(), &self.app.around.zones);
-        Moments::new(zones, self.app.around.clock.now())
+        let zones = ScheduleZones::of_folder(&self.app.folder(), &self.app.env.zones);
+        Moments::new(zones, self.app.env.clock.now())
     }
 
     /// What surrounds a page.

@@ -20,7 +20,7 @@ pub fn sentence(app: &App) -> Option<String> {
         };
         schedule.enabled
             && is_thoughtlys
-            && targets::open(schedule, account, &app.around.secrets).is_ok_and(|target| target.is_loopback())
+            && targets::open(schedule, account, &app.env.secrets).is_ok_and(|target| target.is_loopback())
     };
     let local = folder.schedules.values().filter(is_local);
     let local: Vec<&str> = local.map(|schedule| schedule.name.as_str()).collect();
@@ -28,14 +28,14 @@ pub fn sentence(app: &App) -> Option<String> {
     in_words(is_trial, &enabled, &local)
 }
 
-/// So many schedules are named.
-const NAMED: usize = 5;
+/// How many schedules are named at most.
+const MAX_NAMED: usize = 5;
 
 fn in_words(has_own_ledger: bool, enabled: &[&str], local: &[&str]) -> Option<String> {
     let whose = match (local.len(), enabled.len()) {
         (0, _) => None,
         (some, all) if some == all => Some("Calls go".to_owned()),
-        (some, _) if some > NAMED => Some(format!("Calls of {some} schedules go")),
+        (some, _) if some > MAX_NAMED => Some(format!("Calls of {some} schedules go")),
         (_, _) => Some(format!("Calls of {} go", local.join(", "))),
     };
     let calls = whose.map(|whose| format!("{whose} to a sandbox on this machine, not to Thoughtly: no phone rings."));

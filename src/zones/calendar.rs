@@ -12,19 +12,19 @@ use super::{CallingHours, CallingHoursError, Zone};
 /// Days on which nobody is called.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ClosedDays {
-    /// From Monday on.
+    /// Whether each weekday is closed, from Monday on.
     weekdays: [bool; 7],
     holidays: BTreeSet<Date>,
 }
 
-/// As they are written, from Monday on.
+/// The weekdays as they are written, from Monday on.
 const WEEKDAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 
-/// After this many closed days in a row a calendar counts as never open.
+/// The number of closed days in a row after which a calendar counts as never open.
 const MOST_CLOSED: u32 = 800;
 
 impl ClosedDays {
-    /// These weekdays (`sat`, `Sunday`) and dates.
+    /// The closed days with these weekdays (`sat`, `Sunday`) and dates.
     ///
     /// # Errors
     /// The word that is no weekday.
@@ -106,7 +106,7 @@ pub struct Calendar {
 const EXCEPT: &str = " except ";
 
 impl Calendar {
-    /// Those hours on every day but the closed ones.
+    /// The calendar that has these hours on every day but the closed ones.
     #[must_use]
     pub fn new(hours: CallingHours, closed: &ClosedDays) -> Self {
         Self { hours, closed: (!closed.is_empty()).then(|| Arc::new(closed.clone())) }
@@ -171,7 +171,7 @@ impl Calendars {
     /// The calendar of a text.
     ///
     /// # Errors
-    /// As [`Calendar::parse`].
+    /// Those of [`Calendar::parse`].
     pub fn of(&self, text: &str) -> Result<Calendar, String> {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(calendar) = known.get(text) {

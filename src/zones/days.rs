@@ -7,9 +7,9 @@ use jiff::{SignedDuration, Timestamp, ToSpan as _};
 use super::{Wall, Zone};
 
 /// The years whose days are remembered; other years are left to [`Zone::resolve`].
-const YEARS: std::ops::Range<i16> = 1990..2110;
+const REMEMBERED_YEARS: std::ops::Range<i16> = 1990..2110;
 
-/// Twelve months of 31 places: a date's place needs no calendar arithmetic.
+/// The places of a year: twelve months of 31, so that a date's place needs no calendar arithmetic.
 const PLACES_A_YEAR: usize = 12 * 31;
 
 /// Places for dates as they are written. The days of a whole year rarely share one.
@@ -30,7 +30,7 @@ pub struct DayCache {
 /// What daylight saving does to a calendar day.
 #[derive(Debug, Clone, Copy)]
 enum Day {
-    /// Not worked out yet.
+    /// Nothing is known of it yet.
     Unknown,
     /// It has 24 hours; its midnight in seconds (UTC).
     Regular(i64),
@@ -57,7 +57,7 @@ impl DayCache {
         self.midnight(date).and_then(|midnight| on_day(midnight, time))
     }
 
-    /// As [`DayCache::instant`], for a date that was not parsed yet.
+    /// Like [`DayCache::instant`], for a date that was not parsed yet.
     #[must_use]
     pub fn instant_of_written(&mut self, date: WrittenDate, time: Time) -> Option<Timestamp> {
         let place = written_place(date);
@@ -75,11 +75,11 @@ impl DayCache {
 
     /// The midnight (seconds, UTC) of a day of 24 hours.
     fn midnight(&mut self, date: Date) -> Option<i64> {
-        if !YEARS.contains(&date.year()) {
+        if !REMEMBERED_YEARS.contains(&date.year()) {
             return None;
         }
         if self.days.is_empty() {
-            self.days = vec![Day::Unknown; YEARS.len() * PLACES_A_YEAR];
+            self.days = vec![Day::Unknown; REMEMBERED_YEARS.len() * PLACES_A_YEAR];
         }
         let place = place(date);
         if let Day::Unknown = self.days[place] {
@@ -93,12 +93,12 @@ impl DayCache {
 }
 
 fn place(date: Date) -> usize {
-    let year = usize::try_from(date.year() - YEARS.start).unwrap_or(0);
+    let year = usize::try_from(date.year() - REMEMBERED_YEARS.start).unwrap_or(0);
     let in_year = usize::try_from((i16::from(date.month()) - 1) * 31 + i16::from(date.day()) - 1).unwrap_or(0);
     year * PLACES_A_YEAR + in_year
 }
 
-/// By month and day; the year is left out because a table rarely holds the same day of two years.
+/// The place of a date by month and day; the year is left out because a table rarely holds the same day of two years.
 fn written_place(date: WrittenDate) -> usize {
     let digit = |at: usize| usize::from(date[at] & 15);
     (digit(5) * 310 + digit(6) * 31 + digit(8) * 10 + digit(9)) % WRITTEN_PLACES

@@ -92,13 +92,13 @@ impl Zone {
         self.is_place
     }
 
-    /// Its IANA name.
+    /// The IANA name.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Its IANA name, shared.
+    /// The IANA name, shared.
     #[must_use]
     pub fn shared_name(&self) -> Arc<str> {
         Arc::clone(&self.name)
@@ -145,8 +145,8 @@ impl Zone {
         }
     }
 
-    /// RFC 3339 with this zone's offset at that instant, in whole seconds unless there is a fraction. Offsets are
-    /// written to the minute; those with seconds (before 1972) are rounded.
+    /// The instant in RFC 3339 with this zone's offset, in whole seconds unless there is a fraction. Offsets are written to the
+    /// minute; those with seconds (before 1972) are rounded.
     #[must_use]
     pub fn rfc3339(&self, at: Timestamp) -> String {
         const PRINTER: DateTimePrinter = DateTimePrinter::new();

@@ -7,7 +7,7 @@ use crate::support::{Conduct, Receiver, answer};
 
 const NOW: &str = "2026-11-24T14:00:00Z";
 
-/// What comes of an export: who is called tomorrow.
+/// An export, and who is called tomorrow when a schedule is drafted from it.
 struct Export {
     what: &'static str,
     file: &'static str,

@@ -14,7 +14,7 @@ fn with_names(clinic: Clinic) -> Clinic {
     clinic
 }
 
-/// Which of the traces the ledger's files hold.
+/// The traces that the ledger's files still hold.
 fn traces(clinic: &Clinic) -> Vec<String> {
     let files = std::fs::read_dir(clinic.path()).expect("the folder").flatten();
     let of_ledger = files.filter(|file| file.file_name().to_string_lossy().starts_with("tickler.db"));

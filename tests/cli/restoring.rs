@@ -2,7 +2,7 @@
 
 use crate::clinic::*;
 
-/// One hour and a half before the morning's run.
+/// An hour and a half before the morning's run.
 const DAWN: &str = "2026-11-24T12:30:00Z";
 
 /// The copy is made at dawn (`plan` writes nothing: a pause and its end make the ledger), the calls in the morning.

@@ -48,7 +48,7 @@ fn a_schedule_that_does_what_its_tests_say_passes_them_also_in_check() {
     assert!(!clinic.has_ledger());
 }
 
-/// One change of the file each, and the sentence about it.
+/// Each change of the file spoils one expectation, and leads to this sentence.
 #[test]
 fn each_expectation_that_does_not_hold_fails_with_its_place_and_what_was_planned() {
     let cases = [

@@ -21,7 +21,7 @@ const WIDTHS: [u16; 3] = [80, 100, 120];
 /// A screen's name, and the verb.
 type Shown = (&'static str, &'static [&'static str]);
 
-/// Before the service is started.
+/// The screens that are shown before the service is started.
 const OF_THE_MORNING: &[Shown] = &[
     ("plan", &["plan", "--now", "{morning}"]),
     ("next", &["next", "-n", "2", "--now", "{morning}"]),

@@ -97,7 +97,7 @@ struct GoingLive {
     remind: &'static str,
     /// The table of the rehearsal.
     before: &'static str,
-    /// Its runs.
+    /// The times of the runs in shadow mode.
     rehearsed_at: &'static [&'static str],
     /// The table when the schedule is live.
     after: &'static str,

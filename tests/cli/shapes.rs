@@ -1,5 +1,5 @@
-//! The real binary over exports as programs of the field write them: `shapes.toml` has them, each with the plan that a person
-//! would make of it. The booking systems' JSON is in `tests/booking.rs`.
+//! Plans exports in the many shapes in which other programs write them, with the real binary. `shapes.toml` lists the exports,
+//! each with the calls that a person would make of it. JSON of booking systems is in `tests/booking.rs`.
 
 use std::path::Path;
 
@@ -10,9 +10,10 @@ use crate::support::clinic::{Clinic, PARTS, Parts};
 
 const NOW: &str = "2026-11-24T14:00:00Z";
 
-/// Fewer are no survey of the field.
-const AT_LEAST: usize = 40;
+/// The least number of exports in the list: fewer would leave common shapes out.
+const MIN_SHAPES: usize = 40;
 
+/// `shapes.toml`.
 #[derive(Debug, Deserialize)]
 struct Shapes {
     shape: Vec<Shape>,
@@ -31,13 +32,13 @@ struct Shape {
     called: Vec<String>,
     #[serde(default)]
     skipped: Vec<String>,
-    /// Words of what is said about the rows that are skipped.
+    /// Words that have to occur in the details of the skipped rows.
     #[serde(default)]
     said: Vec<String>,
 }
 
 impl Shape {
-    /// What is wrong with the plan that is made of it.
+    /// The plan that is made of the export, where it is not the one that the list expects.
     fn problem(&self) -> Option<String> {
         let clinic = Clinic::empty("http://127.0.0.1:9/webhook/automation/nobody");
         let file = self.file.as_deref().unwrap_or("appointments.csv");
@@ -75,11 +76,11 @@ impl Shape {
 }
 
 #[test]
-fn exports_as_they_are_found_are_planned_as_a_person_would_read_them() {
+fn exports_of_other_programs_are_planned_as_a_person_would_read_them() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli/shapes.toml");
     let text = std::fs::read_to_string(path).expect("the list of exports");
     let shapes = toml::from_str::<Shapes>(&text).expect("exports").shape;
-    assert!(shapes.len() >= AT_LEAST, "{}", shapes.len());
+    assert!(shapes.len() >= MIN_SHAPES, "{}", shapes.len());
     let problems: Vec<String> =
         shapes.iter().filter_map(|shape| Some(format!("{}: {}", shape.name, shape.problem()?))).collect();
     assert!(problems.is_empty(), "{}", problems.join("\n"));

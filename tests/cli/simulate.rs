@@ -2,7 +2,7 @@
 
 use crate::clinic::*;
 
-/// So many rows on each of fourteen days from the 25th on, each of another phone.
+/// Adds this many rows on each of fourteen days from the 25th on, each of another phone.
 fn fortnight(clinic: &Clinic, rows_a_day: usize) {
     let mut table = String::from("id,phone,starts_at\n");
     let first = jiff::civil::date(2026, 11, 25);

@@ -7,7 +7,7 @@ use tickler::clock::{Clock, SystemClock};
 use crate::clinic::*;
 use crate::support::{Conduct, Receiver, answer, command};
 
-/// With no ledger named.
+/// Runs the program without naming a ledger.
 fn unnamed(clinic: &Clinic, arguments: &[&str]) -> Ended {
     let mut command = command::bare(clinic.path(), arguments);
     let output: Output = command.env("THOUGHTLY_AUTOMATION_URL", &clinic.url).output().expect("the program runs");

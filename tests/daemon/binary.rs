@@ -15,7 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub struct Service {
     child: Child,
     lines: mpsc::Receiver<String>,
-    /// What it said until it was up.
+    /// The lines that it logged until it was up.
     beginning: Vec<String>,
 }
 
@@ -59,7 +59,7 @@ impl Service {
         rest.chars().take_while(|c| c.is_ascii_digit() || matches!(c, '.' | ':')).collect()
     }
 
-    /// What it logged before it was up.
+    /// The lines that it logged until it was up.
     #[allow(dead_code, reason = "some suites follow the log from when it is up on")]
     pub fn beginning(&self) -> &[String] {
         &self.beginning
@@ -120,7 +120,7 @@ impl Service {
         line.trim().trim_end_matches(" kB").parse().expect("a number")
     }
 
-    /// From now on the largest resident memory is counted anew.
+    /// Has the kernel measure the largest resident memory anew from now on.
     #[allow(dead_code, reason = "for those that measure it")]
     pub fn forget_peak(&self) {
         std::fs::write(format!("/proc/{}/clear_refs", self.child.id()), "5").expect("the peak is reset");

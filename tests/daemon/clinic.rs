@@ -142,7 +142,7 @@ pub async fn beat(daemon: &Arc<Daemon>) {
 }
 
 pub fn ledger(daemon: &Daemon) -> Arc<Ledger> {
-    daemon.app.around.ledger.clone().expect("a service has a ledger")
+    daemon.app.env.ledger.clone().expect("a service has a ledger")
 }
 
 /// The whole log.

@@ -17,12 +17,12 @@ use crate::{clinic, schedule, write};
 
 const OPERATIONS: usize = 500;
 
-/// After so many the folder is left alone until the service has caught up.
+/// The number of operations after which the folder is left alone until the service has caught up.
 const AT_A_STRETCH: usize = 16;
 
 const TOUCHED: u64 = 8;
 
-/// What a file must have rested for is 250 ms. A half that lay there this long, on a machine that was busy elsewhere, may
+/// A file must have rested for 250 ms. One that lay there half written for this long, on a machine that was busy elsewhere, may
 /// have been taken for whole.
 const SURELY_RESTLESS: Duration = Duration::from_millis(200);
 
@@ -55,7 +55,7 @@ struct Desk {
     breakages: usize,
 }
 
-/// As `status` shows it.
+/// The version of a text, as `status` shows it.
 fn version_of(text: &str) -> String {
     let hash: String = Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect();
     hash.chars().take(12).collect()

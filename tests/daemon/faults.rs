@@ -141,7 +141,7 @@ async fn killed_in_its_run(clinic: &Clinic) -> RunId {
         started_at: at("2026-11-24T14:00:00Z"),
         text_hash: schedule.text_hash.clone(),
         text: schedule.text.clone(),
-        zone_rules: daemon.app.around.zones.version().to_owned(),
+        zone_rules: daemon.app.env.zones.version().to_owned(),
         actor: "service".to_owned(),
     };
     ledger(daemon).begin_run(start).await.expect("a ledger").expect("begun")

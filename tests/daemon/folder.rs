@@ -111,7 +111,7 @@ impl Bench {
         self.pass(daemon, settling, pause).await;
     }
 
-    /// So many milliseconds pass; the service glances at the folder and its heart beats.
+    /// Lets this many milliseconds pass; the service looks at the folder and its heart beats.
     async fn pass(&self, daemon: &std::sync::Arc<Daemon>, settling: &mut Settling, millis: u64) {
         self.clinic.clock.advance(Duration::from_millis(millis));
         settling.check(daemon).await;
@@ -172,7 +172,7 @@ async fn five_hundred_operations_call_nobody_from_half_a_file_and_lose_no_run_of
     let mut made: BTreeSet<&str> = BTreeSet::new();
     for run in &rows {
         made.insert(&run.schedule);
-        let text = daemon.app.around.ledger.as_ref().expect("a ledger").schedule_text(&run.text_hash).await;
+        let text = daemon.app.env.ledger.as_ref().expect("a ledger").schedule_text(&run.text_hash).await;
         let text = text.expect("a look at a version").expect("every version that ran is kept");
         assert!(bench.whole.contains(&text), "{} ran from half a file", run.schedule);
     }

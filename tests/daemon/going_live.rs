@@ -11,7 +11,7 @@ struct Case {
     remind: &'static str,
     /// A-1's call is still to come, A-2's was to be made at once.
     rows: &'static str,
-    /// In UTC; New York is five hours behind.
+    /// The times of the runs in shadow mode, in UTC; New York is five hours behind.
     rehearsed_at: &'static [&'static str],
 }
 

@@ -16,7 +16,7 @@ use crate::clinic::{Clinic, HEADER, at, ledger, run_lines, schedule_text};
 const NAME: &str = "day-before";
 const TABLE: &str = "A-1,+12025550143,2026-11-25 10:00,Check-up\nA-2,+12025550144,2026-11-25 11:00,Check-up\n";
 
-/// One state of the world, and whether it keeps the schedule from running, and from sending.
+/// One state of what holds calls back, and whether it keeps the schedule from running, and from sending.
 struct Case {
     name: &'static str,
     set: fn(&Clinic, &Daemon),
@@ -50,7 +50,7 @@ fn paused(clinic: &Clinic, schedule: &str, until: &str) {
 fn credentials(daemon: &Daemon) -> String {
     let schedule = daemon.app.schedule(NAME).expect("it is loaded");
     let account = daemon.app.settings.accounts.get(schedule.target.account());
-    targets::open(&schedule, account, &daemon.app.around.secrets).expect("a target").credentials()
+    targets::open(&schedule, account, &daemon.app.env.secrets).expect("a target").credentials()
 }
 
 fn refused(clinic: &Clinic, daemon: &Daemon, credentials: &str) {
@@ -149,7 +149,7 @@ async fn agree(clinic: &Clinic, daemon: &Arc<Daemon>, case: &Case) {
     assert_eq!(last, format!("2026-11-24T15:00:00Z {end}"), "{name}");
 }
 
-/// Somebody waits for the sender at work: when nothing can go there is nothing to wait for.
+/// Waits as somebody does who asks for a delivery: when nothing can be sent there is nothing to wait for.
 async fn delivered(daemon: &Daemon, name: &str) {
     let sender = Arc::clone(daemon.app.sender.as_ref().expect("a service sends"));
     let (stop, stopped) = tokio::sync::watch::channel(false);

@@ -19,7 +19,7 @@ const GROUP: u32 = 54_321;
 const MEMBER: u32 = 54_322;
 const STRANGER: u32 = 54_323;
 
-/// As systemd lays it out: the ledger's folder for the service alone, the socket's for its group as well.
+/// Makes the folders as systemd lays them out: the ledger's for the service alone, the socket's for its group as well.
 fn lay_out(folder: &Path) {
     let own = |name: &str, mode: u32| {
         let path = folder.join(name);

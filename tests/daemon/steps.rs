@@ -101,7 +101,7 @@ async fn every_time_has_one_row(daemon: &Daemon, span: &Span) {
     assert_eq!(states.into_iter().collect::<Vec<_>>(), ["done", "missed"]);
 }
 
-/// Of many missed times the earlier ones share a row: each such row's first and last time, by schedule.
+/// The first and last times of rows that earlier missed times share, by schedule.
 async fn times_without_rows(daemon: &Daemon) -> BTreeMap<String, Vec<(Timestamp, Timestamp)>> {
     let mut stretches: BTreeMap<String, Vec<(Timestamp, Timestamp)>> = BTreeMap::new();
     for row in log(daemon).await.into_iter().filter(|row| row.event == Event::RunMissed) {

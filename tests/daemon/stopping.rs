@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::binary::{Call, Receiver, Service, export, tickler};
 use crate::{clinic, schedule, write};
 
-/// At midday in New York: the cron is far away, and calls may be made.
+/// Midday in New York: the cron is far away, and calls may be made.
 const MIDDAY: &str = "2026-11-24T17:00:00Z";
 
 fn trigger(folder: &Path, name: &str) -> Child {

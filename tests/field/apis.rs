@@ -1,4 +1,4 @@
-//! HTTP APIs as they answer in the field.
+//! HTTP APIs as real systems answer.
 
 use serde_json::{Value, json as value};
 

@@ -1,4 +1,4 @@
-//! What real exports hold, through the real binary: each input was met by somebody who does this job.
+//! Inputs that real exports contain, through the real binary. Each was met by somebody who works with such exports.
 
 mod apis;
 mod bounds;

@@ -22,7 +22,7 @@ fn webhook(url: &str) -> String {
     format!("[target.webhook]\nurl = \"{url}\"")
 }
 
-/// From a folder beside the clinic's, as an operator may happen to be anywhere.
+/// Runs the program from a folder beside the clinic's, where an operator may happen to be.
 fn from_elsewhere(clinic: &Clinic, arguments: &[&str]) -> Ended {
     let elsewhere = clinic.path().join("elsewhere");
     std::fs::create_dir_all(&elsewhere).expect("a folder");
@@ -71,7 +71,7 @@ fn a_vanished_ledger_names_all_three_ways_on_and_beginning_anew_works() {
     assert_eq!(server.requests().len(), 2);
 }
 
-/// Somebody is called tomorrow, by the machine's own clock.
+/// A clinic in which somebody is called tomorrow, by the machine's own clock.
 fn clinic_of_tomorrow(url: &str) -> Clinic {
     let clinic = clinic(&webhook(url));
     let text = Parts { target: &webhook(url), remind: "days_before = 1\ncalling_hours = \"always\"", ..PARTS }.text();

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::support::clinic::{Clinic, MORNING, PARTS, Parts};
 
-/// One row an hour, each with that phone; what becomes of it by its id.
+/// The plan of one row an hour, each with one of these phones: what becomes of each, by its id.
 fn plan(region: &str, phones: &[&str]) -> Vec<Result<String, String>> {
     let clinic = clinic(region);
     let quoted = |phone: &str| format!("\"{}\"", phone.replace('"', "\"\""));
@@ -169,7 +169,7 @@ fn short_codes_are_refused_in_every_form() {
     are_called("SH", &[("22158", "+29022158")]);
 }
 
-/// Whoever can't be read in such a list may have asked not to be called.
+/// A person whose line in such a list can't be read may have asked not to be called.
 #[test]
 fn a_do_not_call_list_with_a_line_of_two_readings_or_of_a_spreadsheet_fails_the_run() {
     let clinic = clinic("DE");

@@ -158,7 +158,7 @@ fn a_lead_in_each_spelling_of_its_phone_is_called_at_the_same_number() {
     service.stop();
 }
 
-/// As many slow senders as this process may open connections, ten thousand at most.
+/// As many slow senders as this process may open connections, but ten thousand at most.
 fn slow_senders(address: &str, head: &str) -> Vec<TcpStream> {
     let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
     let most = limit.maximum.unwrap_or(20_000);

@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::binary::{export, tickler};
 use crate::clinic::{BEFORE_NINE, Clinic, exchange, posted, reminder_id};
 
-/// In every secret, and nowhere else.
+/// The mark that is in every secret, and nowhere else.
 const MARK: &str = "canary7f3a";
 /// Said in a call, and kept nowhere.
 const TRANSCRIPT: &str = "transcriptmark4c1e";

@@ -27,7 +27,7 @@ const SAID: [&str; 9] = [
 const UNSAID: [&str; 9] =
     ["answered", "no_answer", "no_answer", "answered", "answered", "answered", "answered", "answered", "answered"];
 
-/// In which shape reports come, how often, and what then becomes of the calls; `None`: nothing is ever posted.
+/// The shape in which reports come, how often, and what then becomes of the calls; `None`: nothing is ever posted.
 type Combination = (&'static str, &'static str, Option<[&'static str; 9]>);
 
 const COMBINATIONS: [Combination; 15] = [

@@ -94,7 +94,7 @@ fn number_in(lead: &str) -> usize {
 }
 
 impl Course {
-    /// One in twenty is never reported.
+    /// The course for a lead; one in twenty is never reported.
     fn of(lead: &str) -> Self {
         match number_in(lead) {
             number if number % 40 == 7 => Self::OnlyPolled,
@@ -156,7 +156,7 @@ struct World {
     bell: Bell,
     /// Reminder and lead of each call, in the order in which they reached the receiver.
     calls: Mutex<Vec<(String, String)>>,
-    /// By lead, the status of the answer.
+    /// The status of the answer to each lead.
     leads: Mutex<BTreeMap<String, u16>>,
     /// Reminders whose records were all acknowledged.
     reported: Mutex<BTreeSet<String>>,
@@ -271,7 +271,7 @@ fn accept_one(reader: &mut BufReader<&TcpStream>, mut stream: &TcpStream, world:
     stream.write_all(format!("{head}\r\n\r\n{answer}").as_bytes()).ok()
 }
 
-/// One page of them, as the account's API lists them.
+/// One page of the calls, as the account's API lists them.
 fn known_calls(world: &World, request: &str) -> Value {
     let number = |name: &str| {
         let (_, rest) = request.split_once(&format!("{name}="))?;

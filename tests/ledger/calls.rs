@@ -1,4 +1,4 @@
-//! Short ways to say what the suite says often. Invented people and numbers only.
+//! Short names for what the conformance suite does often. Invented people and numbers only.
 
 use std::collections::HashMap;
 use std::sync::Arc;

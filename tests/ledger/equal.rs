@@ -29,7 +29,7 @@ use crate::{Maker, MemoryMaker};
 const SEQUENCES: u64 = 600;
 const VERBS: usize = 50;
 const SCHEDULES: [&str; 4] = [SCHEDULE, "evening", "dental", LEADS];
-/// Whose source is what is posted to it.
+/// The schedule whose source is what is posted to it.
 const LEADS: &str = "leads";
 const REQUESTS: [&str; 4] = ["L1", "L2", "L3", "L4"];
 const PHONES: [&str; 3] = [PHONE, "+12025550144", "+12025550145"];
@@ -107,9 +107,9 @@ struct Course {
     chance: Chance,
     now: Timestamp,
     ids: Vec<ReminderId>,
-    /// Those of which a record was posted.
+    /// The reminders of whose calls a record was posted.
     reported: Vec<ReminderId>,
-    /// Those whose outcome waits for its write-back, with its number.
+    /// The reminders whose outcome waits for its write-back, with its number.
     to_write_back: Vec<(ReminderId, u32)>,
     runs: Vec<RunId>,
     flying: Vec<Intent>,

@@ -226,7 +226,7 @@ async fn lost(how: &str) -> SqliteMaker {
     maker
 }
 
-/// As an operator does it: the verb opens the ledger, settles what a crash left, and accepts the loss.
+/// Accepts the loss as an operator does: the verb opens the ledger, settles what a crash left, and accepts.
 async fn accept(folder: &Path, steps: &Steps) -> LedgerResult<Restored> {
     let ledger = sqlite::open_by(folder.join("ledger.db"), Zones::newest(), steps.clone())?;
     ledger.recover(Recover { now: at(3), resend: Default::default(), actor: "maria".into() }).await?;

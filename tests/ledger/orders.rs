@@ -48,7 +48,7 @@ fn record((kind, second): Dated, id: ReminderId) -> Value {
     }
 }
 
-/// By the words of the rule: of the highest rank the latest, of those the greatest word.
+/// The outcome by the words of the rule: the latest of the highest rank, and among those the greatest word.
 fn oracle(records: &[Dated]) -> Option<CallOutcome> {
     let told = records.iter().filter_map(|(kind, second)| Some((RECORDS[*kind].2?, *second)));
     told.max_by_key(|(outcome, second)| (outcome.rank(), *second, *outcome)).map(|(outcome, _)| outcome)
@@ -76,7 +76,7 @@ fn person(number: usize) -> PlannedReminder {
     PlannedReminder { phone: phone.into(), ..planned(&format!("A{number}")) }
 }
 
-/// So many calls that were accepted.
+/// Makes this many calls that were accepted.
 async fn called(ledger: &Arc<Ledger>, count: usize) -> Vec<ReminderId> {
     let ids = run_plan(ledger, at(0), plan_of((0..count).map(person).collect())).await.reminders;
     loop {

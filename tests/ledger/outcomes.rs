@@ -349,7 +349,7 @@ async fn next_call(ledger: &Arc<Ledger>) -> String {
     received.and_then(|row| row.detail.as_deref().map(str::to_owned)).unwrap_or_default()
 }
 
-/// Nobody answered the call of that reminder; it ended at `second`.
+/// The record that nobody answered the call of this reminder; it ended at `second`.
 fn unanswered(id: ReminderId, second: i64) -> RecordedCall {
     let body = json!({"reminder_id": id.to_string(), "call_id": "k1", "status": "NO_ANSWER",
         "ended_at": at(second).to_string()});

@@ -1,4 +1,4 @@
-//! A plan meets the ledger.
+//! A plan is carried out in a ledger that holds reminders already.
 
 use std::sync::Arc;
 

@@ -17,9 +17,9 @@ const IN_FLIGHT: usize = 4;
 struct Course {
     /// When each reminder becomes due, ms after the start.
     due: Vec<i64>,
-    /// For each request: ms until it is received, and until it is over.
+    /// For each request, the milliseconds until it is received, and until it is over.
     lags: Vec<(i64, i64)>,
-    /// After how many steps the process is killed and started again.
+    /// The number of steps after which the process is killed and started again, for each life.
     lives: Vec<usize>,
 }
 

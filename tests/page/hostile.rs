@@ -6,7 +6,7 @@ use std::net::TcpListener;
 use super::clinic::{Clinic, DAY_BEFORE};
 use super::{Answer, Desk};
 
-/// In every hostile text, so that it is seen that each is shown.
+/// The mark in every hostile text, by which a test sees that each is shown.
 const TOKEN: &str = "xss7f";
 
 /// What others' pages have let through: elements, attributes, comments, other encodings, templates, addresses.
@@ -124,7 +124,7 @@ fn assert_harmless(page: &Answer, path: &str) {
     }
 }
 
-/// As a browser encodes a value of a form.
+/// The value of a form as a browser encodes it.
 fn encoded(text: &str) -> String {
     text.bytes().map(|byte| format!("%{byte:02X}")).collect()
 }

@@ -68,7 +68,7 @@ impl Runs {
         })
     }
 
-    /// What holds the run of that minute when its window has so many rows.
+    /// The detail of the guard that holds the run of this minute when its window has this many rows.
     fn held(&self, minute: i64, rows: u64) -> Option<String> {
         let mut world = self.world(minute);
         let start = world.occasion.now + SignedDuration::from_hours(i64::from(self.lead));

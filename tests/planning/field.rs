@@ -11,7 +11,7 @@ use crate::world::{TUESDAY_NINE, WEDNESDAY_TEN, World, ZONES, at};
 
 const PHONE: &str = "+12025550143";
 
-/// One row with that start, planned and evaluated at these moments.
+/// The plan of one row with this start, planned and evaluated at these moments.
 fn due(nominal: &str, now: &str, start: &str) -> World {
     World::with(|world| {
         world.row(&["a", PHONE, start]);

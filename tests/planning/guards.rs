@@ -6,7 +6,7 @@ use tickler::schedule::{Factor, Leads, Percent};
 
 use crate::world::{TUESDAY_NINE, WEDNESDAY_TEN, World, at, clinic};
 
-/// So many rows of tomorrow, each with its own number, and as many of them unusable as asked.
+/// A world with this many rows of tomorrow, each with its own number, and as many of them unusable as asked.
 fn rows(count: u32, unusable: &[[&str; 3]]) -> World {
     World::with(|world| {
         for number in 0..count {

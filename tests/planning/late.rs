@@ -193,7 +193,7 @@ struct Evidence {
     last: Option<&'static str>,
     /// The first of an unbroken row of them with this lead.
     since: Option<&'static str>,
-    /// They wrote down whoever was due from then on.
+    /// The evaluations wrote down whoever was due from this time on.
     due_from: Option<&'static str>,
     fate: &'static str,
 }

@@ -1,3 +1,5 @@
+//! The rules that decide whether a row is called: each with its reason, their order, and what `explain` says of them.
+
 use tickler::appointment::{DateFormat, StartColumns};
 use tickler::plan::WrongNumbers;
 use tickler::plan::explain::{StepResult, Verdict};
@@ -10,14 +12,14 @@ use crate::world::{TUESDAY_NINE, WEDNESDAY_TEN, World, at, column, payload_of, r
 const PHONE: &str = "+12025550143";
 const LOCAL_TEN: &str = "2026-11-25 10:00";
 
-/// A row that is called.
+/// A world with one row, which is called.
 pub fn good() -> World {
     World::with(|world| {
         world.row(&["a", PHONE, LOCAL_TEN]);
     })
 }
 
-/// One good row, changed.
+/// The world of [`good`], changed.
 fn changed(change: impl FnOnce(&mut World)) -> World {
     let mut world = good();
     change(&mut world);
@@ -46,7 +48,7 @@ fn each_rule_blocks_for_its_own_reason() {
     }
 }
 
-/// A world in which the person said so a week before.
+/// A world in which the person said this in a call a week before.
 fn said(outcome: CallOutcome) -> World {
     changed(|world| {
         world.known("a", WEDNESDAY_TEN, "7d", State::Delivered, "2026-11-18T14:00:00Z");

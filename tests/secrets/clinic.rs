@@ -11,7 +11,7 @@ use std::time::Duration;
 use crate::support::clinic::{PARTS, Parts};
 use crate::support::command::tickler;
 
-/// In every secret, and nowhere else.
+/// The mark that is in every secret, and nowhere else.
 pub const MARK: &str = "canary7f3a";
 /// 09:00 in New York; the appointments are on the 25th.
 pub const NOW: &str = "2026-11-24T14:00:00Z";

@@ -40,7 +40,7 @@ struct Habits {
     behind: Behind,
     tells_total: bool,
     tells_more: bool,
-    /// After so many pages a row is inserted before all others.
+    /// The number of pages after which a row is inserted before all others.
     inserts_after: Option<u64>,
     /// The page on which the way to the next one is left out.
     forgets_on: Option<u64>,

@@ -29,7 +29,7 @@ impl Server {
         Self::answering_at(move |target, _| reply(target)).await
     }
 
-    /// As [`Server::answering`], told its own origin as well.
+    /// Like [`Server::answering`], told its own origin as well.
     pub async fn answering_at(reply: impl Fn(&str, &str) -> Reply + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let origin = format!("http://{}", listener.local_addr().expect("bound"));

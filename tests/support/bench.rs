@@ -87,7 +87,7 @@ pub fn bench(target: &str, delivery: &str, base_url: &str) -> Bench {
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::create_dir(folder.path().join("schedules")).expect("a folder for schedules");
     let ledger = open(folder.path());
-    let around = Env {
+    let env = Env {
         http: Http::new(Arc::clone(&shared)).expect("a client"),
         clock: shared,
         zones: Zones::newest(),
@@ -99,8 +99,7 @@ pub fn bench(target: &str, delivery: &str, base_url: &str) -> Bench {
         ledger: Some(Arc::clone(&ledger)),
         reads: SharedReads::default(),
     };
-    let sender =
-        Sender::new(SenderParts { around, stop_file: folder.path().join("STOP"), actor: "trigger".to_owned() });
+    let sender = Sender::new(SenderParts { env, stop_file: folder.path().join("STOP"), actor: "trigger".to_owned() });
     let schedule = schedule(folder.path(), target, delivery);
     sender.set_schedules(&BTreeMap::from([(NAME.to_owned(), Arc::clone(&schedule))]));
     Bench { ledger, sender, clock, schedule, folder }
@@ -168,7 +167,7 @@ impl Bench {
         rows.into_iter().filter(|row| row.attempt.is_some()).collect()
     }
 
-    /// Those that end an attempt.
+    /// The rows of the log that end an attempt.
     pub async fn settled(&self) -> Vec<AuditRow> {
         self.log().await.into_iter().filter(|row| row.event != Event::DeliveryIntent).collect()
     }

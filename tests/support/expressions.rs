@@ -70,7 +70,7 @@ pub fn expression(chance: &mut Chance) -> String {
     format!("{} {}", head.join(" "), format!("{} ", piece.join(" ")).repeat(often))
 }
 
-/// One that can be read, most often: operands with operators between them, in brackets.
+/// One expression that can be read, most often: operands with operators between them, in brackets.
 pub fn sound_expression(chance: &mut Chance) -> String {
     const OPERANDS: [&str; 8] = ["name", "phone", "'x'", "1", "2.5", "true", "none", "row['name']"];
     const OPERATORS: [&str; 9] = ["~", "==", "<", "and", "or", "in", "+", "*", "%"];

@@ -40,7 +40,7 @@ pub struct Received {
     pub line: String,
     /// Names in lower case.
     pub headers: Vec<(String, String)>,
-    /// As many bytes as `content-length` says.
+    /// The body: as many bytes as `content-length` says.
     pub body: Vec<u8>,
 }
 

@@ -28,7 +28,7 @@ pub enum Trouble {
     HeaderOnly,
     /// Two rows in five have no phone.
     WithoutPhones,
-    /// It is not written any more: yesterday's file stays.
+    /// The file is not written any more: yesterday's stays.
     Stopped,
 }
 

@@ -59,7 +59,7 @@ struct Told {
     starts_at: Timestamp,
 }
 
-/// Those that a call told of.
+/// The appointments that a call told of.
 fn told(row: &ReminderRow) -> Vec<Told> {
     #[derive(serde::Deserialize)]
     struct Payload {
@@ -179,7 +179,7 @@ impl<'a> Judge<'a> {
         self.faults.extend(faults.into_iter().map(|fault| format!("{key:?} was called at {at} {fault}")));
     }
 
-    /// What the ledger holds as delivered was received.
+    /// Checks that what the ledger holds as delivered was received.
     fn judge_deliveries(&mut self) {
         let received: BTreeSet<ReminderId> = self.walked.calls.iter().map(|call| call.reminder).collect();
         let delivered = self.walked.reminders.iter().filter(|row| row.state == State::Delivered);
@@ -455,7 +455,7 @@ impl<'a> Judge<'a> {
         !(is_out || is_down || is_paused || walked.runs.iter().any(is_odd))
     }
 
-    /// Somebody was called about nearly that start.
+    /// Whether somebody was called about nearly the same start.
     fn is_a_small_move(&self, key: Key<'_>) -> bool {
         let from = Key { starts_at: key.starts_at - MIN_CHANGE + MINUTE, lead: Lead::days(0), ..key };
         let until = Key { starts_at: key.starts_at + MIN_CHANGE, lead: Lead::days(0), ..key };

@@ -71,10 +71,10 @@ pub struct Walked {
     pub end: Timestamp,
     pub export: Export,
     pub calls: Vec<Call>,
-    /// By phone.
+    /// The opt-outs by phone.
     pub optouts: Vec<Stretch>,
     pub downs: Vec<Stretch>,
-    /// By schedule.
+    /// The pauses by schedule.
     pub pauses: Vec<Stretch>,
     pub reminders: Vec<ReminderRow>,
     pub runs: Vec<RunRow>,

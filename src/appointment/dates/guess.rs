@@ -21,7 +21,7 @@ pub enum DateGuess {
 }
 
 /// The date parts that are tried, pairs of different readings among them.
-const DATES: &[&str] = &[
+const DATE_PATTERNS: &[&str] = &[
     "%Y-%m-%d",
     "%Y/%m/%d",
     "%Y.%m.%d",
@@ -70,7 +70,7 @@ const DATES: &[&str] = &[
 ];
 
 /// The times that are tried after a date.
-const TIMES: &[&str] = &[
+const TIME_PATTERNS: &[&str] = &[
     " %H:%M",
     " %H:%M:%S",
     " %I:%M %p",
@@ -151,7 +151,7 @@ pub fn guess_formats<S: AsRef<str>>(values: &[S]) -> DateGuess {
 pub fn guess_of_most<S: AsRef<str>>(values: &[S]) -> (DateGuess, usize) {
     /// The number of values at the beginning among which a date is searched for: each takes thousands of attempts.
     const FIRST: usize = 5;
-    const FEW: usize = 50;
+    const MAX_OTHERS: usize = 50;
     let guess = guess_formats(values);
     if guess != DateGuess::Unknown {
         return (guess, 0);
@@ -164,7 +164,7 @@ pub fn guess_of_most<S: AsRef<str>>(values: &[S]) -> (DateGuess, usize) {
     let is_alike = alike(date);
     let (dates, others): (Vec<&str>, Vec<&str>) = values.iter().partition(|value| is_alike(value));
     let is_rare = others.len() * 5 <= values.len() || others.len() <= 2 && others.len() < dates.len();
-    if !is_rare || others.len() > FEW {
+    if !is_rare || others.len() > MAX_OTHERS {
         return (DateGuess::Unknown, 0);
     }
     match others.iter().any(|value| guess_formats(&[value]) != DateGuess::Unknown) {
@@ -190,8 +190,9 @@ fn alike(value: &str) -> Box<dyn Fn(&str) -> bool> {
 
 /// Every date with every time, and without one.
 fn patterns() -> impl Iterator<Item = String> {
-    let with_times = |date| std::iter::once("").chain(TIMES.iter().copied()).map(move |time| format!("{date}{time}"));
-    DATES.iter().flat_map(with_times)
+    let with_times =
+        |date| std::iter::once("").chain(TIME_PATTERNS.iter().copied()).map(move |time| format!("{date}{time}"));
+    DATE_PATTERNS.iter().flat_map(with_times)
 }
 
 fn is_date(value: &str) -> bool {

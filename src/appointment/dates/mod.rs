@@ -59,9 +59,9 @@ pub fn read_both(date: &str, time: &str, format: &DateFormat) -> Option<StartTex
     }
 }
 
-/// ISO 8601 by hand: this is asked once for every row of a source. `2026-11-24T09:30`, a blank for the `T`, seconds and
-/// a fraction or none, `Z`, ` UTC`, ` GMT`, `+01:00`, `+0100`, `+01` or no offset; behind an offset also a zone's name, which adds
-/// nothing to it (RFC 9557, and Java's `ZonedDateTime`): `2026-11-24T09:30-05:00[America/New_York]`.
+/// Reads ISO 8601 without a library's help, because every row of a source asks for it: `2026-11-24T09:30`, a blank for the `T`,
+/// seconds and a fraction or none, `Z`, ` UTC`, ` GMT`, `+01:00`, `+0100`, `+01` or no offset; behind an offset also a zone's
+/// name, which adds nothing to it (RFC 9557, and Java's `ZonedDateTime`).
 fn iso(text: &str) -> Option<StartText> {
     let bytes = text.as_bytes();
     if bytes.len() < 16 || bytes[4] != b'-' || bytes[7] != b'-' || !matches!(bytes[10], b'T' | b't' | b' ') {
@@ -110,7 +110,7 @@ pub(super) fn iso_wall(bytes: &[u8]) -> Option<([u8; 10], Time)> {
     rest.is_empty().then_some((*date, time))
 }
 
-/// `09:30`, `09:30:00`, `09:30:00.123`; answers what follows.
+/// `09:30`, `09:30:00`, `09:30:00.123`; returns what follows.
 fn clock(bytes: &[u8]) -> Option<(Time, &[u8])> {
     let [hour, hours, b':', minute, minutes, rest @ ..] = bytes else { return None };
     let (hour, minute) = (two_digits(*hour, *hours)?, two_digits(*minute, *minutes)?);
@@ -182,8 +182,9 @@ enum TimeOfDay {
     Missing,
 }
 
-/// Day 1 of a spreadsheet's calendar is 1900-01-01, and it believes in 1900-02-29 (day 60): from day 61 on, days count
-/// from 1899-12-30. Earlier days are refused: no appointment is that old. Rounded to the second: fractions are inexact.
+/// Reads a day number of a spreadsheet. Day 1 of its calendar is 1900-01-01, and it believes in 1900-02-29 (day 60): from day 61
+/// on, days count from 1899-12-30. Earlier days are refused: no appointment is that old. Rounded to the second: fractions are
+/// inexact.
 fn excel(text: &str) -> Option<(DateTime, TimeOfDay)> {
     let serial = serial_number(text).filter(|serial| (61.0..2_958_466.0).contains(serial))?;
     if serial.fract() == 0.0 && serial > 200_000.0 {

@@ -88,7 +88,7 @@ pub(super) fn read(text: &str, pattern: &str) -> Option<StartText> {
     read_english(text, pattern).or_else(|| read_english(&words::in_english(text, pattern)?, pattern))
 }
 
-/// [`read`], with English names alone.
+/// Like [`read`], with English names only.
 fn read_english(text: &str, pattern: &str) -> Option<StartText> {
     let read = parsed(text, pattern).or_else(|| parsed(&with_offset(text, pattern)?, pattern))?;
     let year = match read {

@@ -49,7 +49,7 @@ const WEEKDAYS: [(&str, &str); 7] = [
 ];
 
 /// Letters by which a name may be cut.
-const SHORTEST: usize = 3;
+const MIN_LETTERS: usize = 3;
 
 /// The text with the words that the pattern reads in English; `None` when the pattern reads no words, the text lacks one of them, or
 /// nothing changes.
@@ -139,7 +139,7 @@ fn name_in(text: &str, names: &[(&'static str, &str)], directive: Directive) -> 
             until += "-feira".len();
         }
         until += usize::from(!directive.has_dot && text[until..].starts_with('.'));
-        let english = if directive.is_full { full } else { &full[..SHORTEST] };
+        let english = if directive.is_full { full } else { &full[..MIN_LETTERS] };
         return Some(FoundWord { from, until, english });
     }
 }
@@ -147,7 +147,7 @@ fn name_in(text: &str, names: &[(&'static str, &str)], directive: Directive) -> 
 /// The English name of a word; `None` for one that is no name, or that begins several.
 fn named(word: &str, names: &[(&'static str, &str)]) -> Option<&'static str> {
     let plain: String = word.chars().flat_map(char::to_lowercase).map(without_accent).collect();
-    let is_name = |name: &str| name == plain || plain.len() >= SHORTEST && name.starts_with(&plain);
+    let is_name = |name: &str| name == plain || plain.len() >= MIN_LETTERS && name.starts_with(&plain);
     let mut fitting = names.iter().filter(|(_, known)| known.split(' ').any(is_name));
     let first = fitting.next()?;
     fitting.next().is_none().then_some(first.0)

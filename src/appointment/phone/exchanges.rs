@@ -10,7 +10,7 @@ use rlibphonenumber::{PhoneNumber, Region};
 
 use super::numbering::NORTH_AMERICA;
 
-/// Which regions' numbers an exchange holds.
+/// The regions whose numbers an exchange holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ExchangeOwner {
     /// No region has assigned it.
@@ -21,7 +21,7 @@ pub(super) enum ExchangeOwner {
     Island,
 }
 
-/// National numbers of ten digits; the first is 2 to 9.
+/// The national numbers of ten digits; the first digit is 2 to 9.
 const TEN_DIGITS: std::ops::RangeInclusive<u64> = 2_000_000_000..=9_999_999_999;
 
 /// How many numbers an exchange has.
@@ -33,7 +33,7 @@ const UNKNOWN: u8 = 0;
 /// The marks by exchange. Untouched pages of this zeroed array take no memory.
 static KNOWN: [AtomicU8; 1_000_000] = [const { AtomicU8::new(UNKNOWN) }; 1_000_000];
 
-/// Which part of North America a number with country code 1 belongs to.
+/// The part of North America to which a number with country code 1 belongs.
 pub(super) fn owner(parsed: &PhoneNumber) -> ExchangeOwner {
     let Some(exchange) = exchange_of(parsed) else { return looked_up(parsed) };
     match KNOWN[exchange].load(Ordering::Relaxed) {

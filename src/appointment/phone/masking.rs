@@ -1,13 +1,14 @@
-//! pure: hides the phone numbers in a message about a text that may mean two numbers, before it is stored or printed.
+//! pure: masks the phone numbers in a sentence before it is stored or printed. The sentence is about a text that may mean two
+//! numbers, so enough digits stay visible to tell them apart.
 
 use std::borrow::Cow;
 
-/// Minimum digits of a phone number.
+/// The least number of digits that are taken for a phone number.
 const MIN_DIGITS: usize = 7;
-/// Visible digits at the end: a person recognises a number by them.
-const LAST: usize = 4;
-/// Visible digits at the beginning: the country and area codes, in which the two numbers differ.
-const FIRST: usize = 5;
+/// How many digits at the end stay visible: a person recognises a number by them.
+const VISIBLE_AT_END: usize = 4;
+/// How many digits at the beginning stay visible: the country and area codes, in which the two numbers differ.
+const VISIBLE_AT_START: usize = 5;
 
 /// The sentence with the middle digits of every number hidden: `+49 170 5550142` becomes `+49170***0142`.
 #[must_use]
@@ -15,7 +16,7 @@ pub fn masked(sentence: &str) -> Cow<'_, str> {
     let mut shown = String::new();
     let mut rest = sentence;
     while let Some(start) = rest.find(|c: char| c == '+' || c.is_ascii_digit()) {
-        let length = rest[start..].find(|c: char| !is_part(c)).unwrap_or(rest.len() - start);
+        let length = rest[start..].find(|c: char| !is_phone_character(c)).unwrap_or(rest.len() - start);
         let run = rest[start..start + length].trim_end_matches(|c: char| !c.is_ascii_digit() && c != '+');
         shown.push_str(&rest[..start]);
         push_masked(&mut shown, run);
@@ -29,10 +30,11 @@ pub fn masked(sentence: &str) -> Cow<'_, str> {
 }
 
 /// Whether the character may be part of a written phone number.
-fn is_part(letter: char) -> bool {
+fn is_phone_character(letter: char) -> bool {
     letter.is_ascii_digit() || matches!(letter, '+' | ' ' | '-' | '(' | ')' | '/' | '.')
 }
 
+/// Adds one run of such characters, masked if it has enough digits for a phone number.
 fn push_masked(shown: &mut String, run: &str) {
     let digits: Vec<char> = run.chars().filter(char::is_ascii_digit).collect();
     if digits.len() < MIN_DIGITS {
@@ -42,10 +44,10 @@ fn push_masked(shown: &mut String, run: &str) {
     if run.starts_with('+') {
         shown.push('+');
     }
-    let first = FIRST.min(digits.len().saturating_sub(LAST + 3));
-    shown.extend(&digits[..first]);
+    let at_start = VISIBLE_AT_START.min(digits.len().saturating_sub(VISIBLE_AT_END + 3));
+    shown.extend(&digits[..at_start]);
     shown.push_str("***");
-    shown.extend(&digits[digits.len() - LAST..]);
+    shown.extend(&digits[digits.len() - VISIBLE_AT_END..]);
 }
 
 #[cfg(test)]

@@ -141,7 +141,7 @@ fn is_international(number: &str) -> bool {
     number.starts_with('+') || number.starts_with("(+")
 }
 
-/// If the text is one complete phone number: how many digits it has without its country code. It need not be callable.
+/// The number of digits without the country code, if the text is one complete phone number. It need not be callable.
 fn complete_number(text: &str, default_region: Option<&str>) -> Option<usize> {
     let text = text.trim();
     let region = match is_international(text) {

@@ -138,8 +138,8 @@ pub(super) fn has_possible_length(parsed: &PhoneNumber) -> bool {
 /// Prefixes of emergency and short numbers: 110 to 119 in nearly every country, 000, 911 and 999 in the others.
 const SHORT_PREFIXES: [&str; 4] = ["11", "000", "911", "999"];
 
-/// Which kind of number that is never called a number of no known kind begins with: a network may ignore surplus digits and
-/// connect that number.
+/// For a number of no known kind: the kind of costly or short numbers, which are never called, with whose digits it begins. A
+/// network may ignore surplus digits and connect that number.
 pub(super) fn costly_or_short_prefix(parsed: &PhoneNumber) -> Option<&'static str> {
     let (code, national) = (parsed.country_code, national_digits(parsed));
     if SHORT_PREFIXES.iter().any(|prefix| national.starts_with(prefix)) {

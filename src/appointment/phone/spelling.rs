@@ -103,7 +103,8 @@ fn is_decimal(text: &str) -> bool {
 /// Whether a complete number is followed by a second one or a part of it, after a slash, bracket, line break, tab, comma or word.
 /// `complete_digits` returns how many digits a text has that is a complete number.
 pub(super) fn holds_several(text: &str, complete_digits: impl Fn(&str) -> Option<usize>) -> bool {
-    /// With fewer digits the first part may be an area code and the beginning of a number: then the rest has to be complete, too.
+    /// From this many digits on a first part is surely more than an area code. With fewer it may be an area code and the
+    /// beginning of a number: then the rest has to be complete, too.
     const SURELY_COMPLETE: usize = 7;
     if text.matches('+').count() > 1 {
         return true;

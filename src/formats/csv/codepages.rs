@@ -48,12 +48,12 @@ pub(super) struct CodePageReader<R> {
 }
 
 /// Bytes decoded at once.
-const STEP: usize = 1 << 14;
+const BYTES_AT_ONCE: usize = 1 << 14;
 
 impl<R: Read> CodePageReader<R> {
     pub(super) fn new(input: R, page: UpperHalf) -> Self {
         let characters = page.chars().collect();
-        Self { input, characters, bytes: vec![0; STEP].into(), decoded: Vec::new(), given: 0 }
+        Self { input, characters, bytes: vec![0; BYTES_AT_ONCE].into(), decoded: Vec::new(), given: 0 }
     }
 
     fn character(&self, byte: u8) -> char {
@@ -99,7 +99,7 @@ mod tests {
 
     #[test]
     fn a_text_longer_than_one_step_comes_whole() {
-        let bytes = vec![0x81; STEP * 2 + 7];
+        let bytes = vec![0x81; BYTES_AT_ONCE * 2 + 7];
         let mut text = String::new();
         CodePageReader::new(bytes.as_slice(), CP850).read_to_string(&mut text).expect("decoded text is UTF-8");
         assert_eq!(text.chars().filter(|c| *c == 'ü').count(), bytes.len());

@@ -28,7 +28,7 @@ enum Charset {
 }
 
 /// How many bytes are searched for the NULs that give UTF-16 away.
-const SAMPLE: usize = 4096;
+const SAMPLE_SIZE: usize = 4096;
 
 impl DetectedEncoding {
     pub(super) fn is_utf8(self) -> bool {
@@ -134,9 +134,9 @@ pub(super) fn unreadable(error: &io::Error) -> FormatError {
 pub(super) fn of_first_bytes(input: &dyn Bytes, demanded: Option<&str>) -> Result<DetectedEncoding, FormatError> {
     let demanded = demanded.map(named).transpose()?;
     let length = length_of(input)?;
-    let mut sample = Vec::with_capacity(SAMPLE);
+    let mut sample = Vec::with_capacity(SAMPLE_SIZE);
     let start = InOrder { input, place: 0 };
-    start.take(SAMPLE as u64).read_to_end(&mut sample).map_err(|error| unreadable(&error))?;
+    start.take(SAMPLE_SIZE as u64).read_to_end(&mut sample).map_err(|error| unreadable(&error))?;
     let found = match Encoding::for_bom(&sample) {
         Some((encoding, mark)) => {
             DetectedEncoding { charset: Charset::Web(encoding), mark: mark as u64, is_certain: true }
@@ -188,7 +188,8 @@ pub(super) fn of_all_bytes(input: &dyn Bytes, found: DetectedEncoding) -> Result
     }
 }
 
-/// Latin text in UTF-16 has a NUL in every second byte, text in any other encoding has none.
+/// Whether the text is UTF-16, by its NULs: Latin text in UTF-16 has one in every second byte, text in any other encoding has
+/// none.
 fn utf16_by_nuls(sample: &[u8]) -> Option<&'static Encoding> {
     let nuls = |first: usize| sample.iter().skip(first).step_by(2).filter(|byte| **byte == 0).count();
     let pairs = sample.len() / 2;
@@ -201,7 +202,7 @@ fn utf16_by_nuls(sample: &[u8]) -> Option<&'static Encoding> {
     }
 }
 
-/// In which way a text isn't UTF-8.
+/// The kind of bytes by which a text isn't UTF-8.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Flaw {
     /// The last character lacks bytes; a Windows-1252 text may end so too, but hardly after other UTF-8 characters.

@@ -6,7 +6,7 @@ use encoding_rs::{MACINTOSH, WINDOWS_1252};
 use super::codepages::page;
 
 /// Bytes that are looked at.
-pub(super) const SAMPLE: usize = 1 << 20;
+pub(super) const SAMPLE_SIZE: usize = 1 << 20;
 
 /// Letters of the languages of western Europe.
 const LETTERS: &str = "äöüßéèêëàâáãåçñíìîïóòôõúùûýøæœÄÖÜÉÈÊÀÂÁÃÅÇÑÍÎÓÔÕÚØÆ";
@@ -14,7 +14,7 @@ const LETTERS: &str = "äöüßéèêëàâáãåçñíìîïóòôõúùûýø�
 /// The name for `encoding` where another one than Windows-1252 makes more letters of the text; `None` for any other text.
 #[must_use]
 pub fn likely_encoding(bytes: &[u8]) -> Option<&'static str> {
-    let bytes = &bytes[..bytes.len().min(SAMPLE)];
+    let bytes = &bytes[..bytes.len().min(SAMPLE_SIZE)];
     // a text that is UTF-8 up to the sample's end, or UTF-16
     let is_other = match std::str::from_utf8(bytes) {
         Ok(_) => true,

@@ -34,7 +34,7 @@ const MAX_FILE: u64 = 1 << 30;
 const MAX_ROW: usize = 1 << 20;
 /// The longest field of a row that is used.
 const MAX_FIELD: usize = 1 << 16;
-/// Line breaks in the fields of a row that is used; a note has some, a swallowed table has more.
+/// The most line breaks in the fields of a row that is used: a note has some, a table that a quote has swallowed has more.
 const MAX_BREAKS: u64 = 100;
 /// Rows of a table.
 const MAX_ROWS: u64 = 10_000_000;
@@ -80,7 +80,7 @@ pub fn read(
 /// The columns in their order, whether or not the mapped ones are among them; empty for an empty input.
 ///
 /// # Errors
-/// As [`read`], but for the rows and for mapped columns that are nowhere near the table's beginning.
+/// Those of [`read`], but for the rows and for mapped columns that are nowhere near the table's beginning.
 pub fn columns(input: &dyn Bytes, dialect: &CsvDialect, wanted: &Wanted) -> Result<Vec<String>, FormatError> {
     let table = CsvTerms { dialect, wanted };
     let found = encoding::of_first_bytes(input, dialect.encoding.as_deref())?;
@@ -93,7 +93,7 @@ pub fn columns(input: &dyn Bytes, dialect: &CsvDialect, wanted: &Wanted) -> Resu
 /// Says that another encoding makes more of the text's letters than the one that is taken.
 pub fn doubtful_encoding(input: &dyn Bytes, dialect: &CsvDialect) -> Option<String> {
     let is_taken = dialect.encoding.is_none();
-    let mut sample = vec![0; likely::SAMPLE];
+    let mut sample = vec![0; likely::SAMPLE_SIZE];
     let filled = input.read_at(0, &mut sample).ok().filter(|_| is_taken)?;
     let name = likely::likely_encoding(&sample[..filled])?;
     Some(format!(

@@ -157,7 +157,8 @@ impl<R: Read> TableRows<R> {
         }
     }
 
-    /// Of a row with doubtful quotes: when it spans lines it ends with its first line, and reading continues at the next.
+    /// Whether the row has doubtful quotes and spans several lines: then it ends with its first line, and reading continues at
+    /// the next.
     fn has_stray_quote(&mut self, quoting: Quoting, span: Span) -> Result<bool, FormatError> {
         match (quoting, span.breaks) {
             (Quoting::Unclosed, _) => {

@@ -103,7 +103,7 @@ impl Splitter {
         None
     }
 
-    /// Up to the field's end; and whether that ends the row.
+    /// Takes the rest of an unquoted field: how many bytes it has, and whether its end is that of the row.
     fn unquoted(&mut self, bytes: &[u8]) -> (usize, bool) {
         let Some(end) = memchr3(self.delimiter, b'\n', b'\r', bytes) else {
             self.text.extend_from_slice(bytes);
@@ -117,7 +117,7 @@ impl Splitter {
         (end + 1, bytes[end] != self.delimiter)
     }
 
-    /// Up to the next quote; `before` bytes of the row precede these.
+    /// Takes what stands inside quotes, up to the next quote; `before` bytes of the row precede these.
     fn quoted(&mut self, bytes: &[u8], before: usize) -> usize {
         let end = memchr(b'"', bytes).unwrap_or(bytes.len());
         let inside = &bytes[..end];
@@ -177,12 +177,12 @@ impl Splitter {
         self.length == 0
     }
 
-    /// Line breaks inside the row's fields.
+    /// The number of line breaks inside the row's fields.
     pub(super) fn breaks(&self) -> u64 {
         self.breaks
     }
 
-    /// Raw bytes of the row's first line, its end included.
+    /// The number of raw bytes of the row's first line, its end included.
     pub(super) fn first_line(&self) -> usize {
         self.first_line.unwrap_or(self.length)
     }

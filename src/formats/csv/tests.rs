@@ -1,4 +1,4 @@
-//! pure: tables as they come from the field.
+//! pure: tables as real programs export them.
 
 use std::ops::ControlFlow;
 

@@ -33,7 +33,7 @@ pub(super) struct Window<R> {
 }
 
 impl<R: Read> Window<R> {
-    /// With a check, the input must be UTF-8.
+    /// A window over the input. With a check, the input must be UTF-8.
     pub(super) fn new(input: R, check: Option<Utf8Check>) -> Self {
         Self {
             input,
@@ -233,7 +233,7 @@ fn line_of<const MAY_QUOTE: bool>(delimiter: u8, text: &[u8], ends: &mut Vec<usi
 /// Bytes of a processor's vector.
 const BLOCK: usize = 16;
 
-/// One bit for each byte that is this one, the lowest for the first byte.
+/// One bit for each byte of the block, the lowest for the first byte: set where the byte is `mark`.
 fn places_of(mark: u8, block: u8x16) -> u32 {
     block.simd_eq(u8x16::splat(mark)).to_bitmask()
 }

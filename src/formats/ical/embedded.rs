@@ -14,7 +14,7 @@ const LAST_YEAR: i16 = 2100;
 /// The changes of an embedded zone.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct EmbeddedZone {
-    /// On the wall clock before the change, in order.
+    /// The changes in order, each on the wall clock before it.
     changes: Vec<ZoneChange>,
 }
 

@@ -33,7 +33,7 @@ impl CalendarEvent {
         !self.rules.is_empty() || !self.dates.is_empty()
     }
 
-    /// Its end when it begins at `start` instead of its own start.
+    /// The event's end if it began at `start` instead of its own start.
     pub(super) fn end_of(&self, start: &EventTime) -> Option<EventTime> {
         let own = self.start.as_ref()?;
         let length = match (&self.end, self.duration) {
@@ -79,7 +79,7 @@ impl CalendarEvent {
         }
     }
 
-    /// Any other property as text; several of one name are joined.
+    /// Adds any other property as text; several of one name are joined.
     fn add_field(&mut self, name: &str, line: &ContentLine<'_>) {
         let text = line.text();
         let text = without_scheme(text.trim());

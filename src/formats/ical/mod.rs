@@ -99,7 +99,7 @@ const BEGIN: &[u8] = b"BEGIN:VCALENDAR";
 /// The columns that its events have.
 ///
 /// # Errors
-/// As [`read`].
+/// Those of [`read`].
 pub fn columns(bytes: &[u8], shape: &CalendarShape) -> Result<Vec<String>, FormatError> {
     let text = text_of(bytes)?;
     let mut times = TimeReader::new(shape);
@@ -126,7 +126,7 @@ fn text_of(bytes: &[u8]) -> Result<String, FormatError> {
 struct EventSink<'s> {
     sink: &'s mut dyn RecordSink,
     rows: u64,
-    /// Of the event in the text.
+    /// The number of the event in the text.
     number: u64,
     is_stopped: bool,
 }

@@ -1,4 +1,4 @@
-//! pure: what happens in a window: single events, and the occurrences of series with their exceptions.
+//! pure: the events that take place within a window: single ones, and the occurrences of series with their exceptions.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -10,12 +10,12 @@ use super::times::EventTime;
 use crate::formats::ReadWindow;
 use crate::zones::SeriesEnd;
 
-/// One thing that happens.
+/// One time at which an event takes place; an event of a series has many.
 #[derive(Debug)]
 pub(super) struct Occurrence<'e> {
     pub(super) event: &'e CalendarEvent,
     pub(super) start: EventTime,
-    /// Of an occurrence of a series: its original start.
+    /// The original start of an occurrence that belongs to a series.
     pub(super) original: Option<EventTime>,
 }
 
@@ -26,8 +26,8 @@ pub(super) struct Series {
     pub(super) replacing: Vec<CalendarEvent>,
 }
 
-/// Wall clocks differ from UTC by less than this, and whole days are as long.
-const MARGIN: SignedDuration = SignedDuration::from_hours(36);
+/// The margin around the window: wall clocks differ from UTC by less than this, and whole days are as long.
+const MAX_OFFSET: SignedDuration = SignedDuration::from_hours(36);
 
 impl Series {
     /// Takes a version of an event; of two versions the one with the higher sequence counts.
@@ -100,7 +100,7 @@ impl Series {
         window: &ReadWindow,
     ) -> Result<BTreeSet<DateTime>, String> {
         let shifts = self.replacing.iter().filter(|event| event.and_future).filter_map(shift);
-        let margin = MARGIN.saturating_add(shifts.map(SignedDuration::abs).max().unwrap_or_default());
+        let margin = MAX_OFFSET.saturating_add(shifts.map(SignedDuration::abs).max().unwrap_or_default());
         let utc = |at: Timestamp| jiff::tz::Offset::UTC.to_datetime(at);
         let (from, until) = (utc(window.from).saturating_sub(margin), utc(window.until).saturating_add(margin));
         let mut found: BTreeSet<DateTime> = master.dates.iter().filter_map(|date| first.wall_of(date)).collect();
@@ -134,7 +134,7 @@ impl Series {
     }
 }
 
-/// By how much an event moves the occurrence that it replaces.
+/// How much earlier or later an event takes place than the occurrence that it replaces.
 fn shift(event: &CalendarEvent) -> Option<SignedDuration> {
     let (from, to) = (event.replaces.as_ref()?, event.start.as_ref()?);
     Some(from.wall_of(to)?.duration_since(from.wall()))
@@ -161,8 +161,8 @@ pub(super) fn touches(start: &EventTime, window: &ReadWindow) -> bool {
         return (window.from..window.until).contains(&at);
     }
     let at = jiff::tz::Offset::UTC.to_timestamp(start.wall()).unwrap_or(Timestamp::MIN);
-    let from = window.from.saturating_sub(MARGIN).unwrap_or(window.from);
-    let until = window.until.saturating_add(MARGIN).unwrap_or(window.until);
+    let from = window.from.saturating_sub(MAX_OFFSET).unwrap_or(window.from);
+    let until = window.until.saturating_add(MAX_OFFSET).unwrap_or(window.until);
     (from..until).contains(&at)
 }
 

@@ -23,7 +23,7 @@ pub(super) enum EventTime {
     Wall(DateTime, EventZone),
 }
 
-/// Whose wall clock it is.
+/// The zone on whose wall clock a time is written.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum EventZone {
     /// A zone of the database; the schedule's for floating times.
@@ -95,7 +95,7 @@ impl EventTime {
         }
     }
 
-    /// Another time on this one's wall clock.
+    /// The other time on the wall clock of this one.
     pub(super) fn wall_of(&self, other: &Self) -> Option<DateTime> {
         match (self, other) {
             (Self::Day(_), _) | (_, Self::Day(_)) => Some(other.wall().date().to_datetime(self.wall().time())),
@@ -106,7 +106,7 @@ impl EventTime {
         }
     }
 
-    /// As a row shows it: RFC 3339, a date alone, or a wall clock with the name that nobody knows.
+    /// The time as a row shows it: RFC 3339, a date alone, or a wall clock with the name of a zone that nobody knows.
     pub(super) fn text(&self) -> String {
         match self {
             Self::Day(date) => date.to_string(),

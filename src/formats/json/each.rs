@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use crate::row::JsonPlace;
 
-/// Under which name an element's row has the fields of its item.
+/// The name under which an element's row has the fields of its item.
 const PARENT: &str = "parent";
 
 /// One row, or why there is none.

@@ -16,7 +16,7 @@ pub(super) struct UsedNames<'w> {
     paths: Vec<UsedPath<'w>>,
     /// The member that was at this place in the last row.
     members: Vec<Member<'w>>,
-    /// For each of `paths`, the last object that had a member with this name.
+    /// For each of `paths`, the number of the last object that had a member with this name.
     seen: Vec<u64>,
     /// The number of the object that is being read.
     object: u64,

@@ -14,7 +14,7 @@ pub(super) struct JoinTable<'j> {
 }
 
 impl<'j> JoinTable<'j> {
-    /// Of the whole answer; of two objects with one key the first counts.
+    /// The table of a whole answer; of two objects with one key the first counts.
     pub(super) fn of(join: &'j AnswerJoin, tree: &Value) -> Self {
         let mut objects = HashMap::new();
         let found = join.items.values(tree).into_iter().flat_map(|value| match value {

@@ -41,7 +41,7 @@ pub fn read(
     if shape.needs_tree() { read_tree(&text, shape, ask, sink) } else { read_stream(&text, shape, ask, sink) }
 }
 
-/// Item by item; the text is never held as one tree.
+/// Reads the items one by one; the text is never held as one tree.
 fn read_stream(
     text: &[u8],
     shape: &JsonShape,
@@ -63,7 +63,7 @@ fn read_stream(
     read_trees(text, shape, ask, sink, given)
 }
 
-/// Item by item, each as a tree. `given` is how many rows the sink has already.
+/// Reads the items one by one, each as a tree. `given` is how many rows the sink has already.
 fn read_trees(
     text: &[u8],
     shape: &JsonShape,
@@ -79,7 +79,7 @@ fn read_trees(
     }
 }
 
-/// With the whole text as a tree, for places that only a tree shows.
+/// Reads the whole text as one tree, for places that only a tree shows.
 fn read_tree(
     text: &[u8],
     shape: &JsonShape,
@@ -135,7 +135,7 @@ pub fn pointer(text: &str) -> Result<Vec<String>, FormatError> {
     }
 }
 
-/// That there is nothing where the array of rows should be.
+/// The error that nothing stands where the array of rows should be.
 #[must_use]
 pub fn nothing_there(items: &str) -> FormatError {
     let place = place_of(items);
@@ -170,9 +170,9 @@ fn unreadable(error: &serde_json::Error, text: &[u8], rows: u64) -> FormatError 
 
 /// How a row is read.
 enum RowForm<'s, 'de> {
-    /// As a list of values borrowed from the text, the memory used again for each row.
+    /// Rows as lists of values borrowed from the text, the memory used again for each row.
     Flat { tape: JsonTape<'de>, names: UsedNames<'s> },
-    /// As a tree. `given` is how many rows the sink has already: they were flat.
+    /// Rows as trees. `given` is how many rows the sink has already: they were flat.
     Tree { given: u64 },
 }
 

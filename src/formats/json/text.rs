@@ -74,7 +74,7 @@ fn is_kept_exactly(number: &[u8]) -> bool {
     is_short || serde_json::from_str::<serde_json::Number>(text).map_or(true, |read| read.to_string() == text)
 }
 
-/// Which half of a character an escape encodes.
+/// The half of a character that an escape encodes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Half {
     High,

@@ -10,7 +10,7 @@ use crate::row::JsonPlace;
 
 /// The rows of a tree.
 pub(super) struct TreeRows {
-    /// In the order of the text.
+    /// The rows in the order of the text.
     pub(super) rows: Vec<Value>,
     /// Whether the place for rows is there.
     pub(super) has_place: bool,

@@ -13,7 +13,7 @@ use super::{RowForm, Search};
 /// Maximum values that are kept of the lists around the rows: enough for links, too few for a second list of records.
 pub(super) const MAX_LISTED: usize = 10_000;
 
-/// One value of the text, reached by `path`; what it returns is kept around the rows.
+/// The walk through one value of the text, reached by `path`; what it returns is kept around the rows.
 pub(super) struct JsonWalk<'w, 's, 'de> {
     pub(super) search: &'w mut Search<'s, 'de>,
     pub(super) path: Vec<String>,

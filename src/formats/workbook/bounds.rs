@@ -22,7 +22,7 @@ pub(super) enum WorkbookKind {
 /// Bytes of all parts together, unpacked: a sheet of 200,000 rows and 20 columns has about 150 MiB.
 const MAX_UNPACKED: u64 = 256 << 20;
 
-/// Up to this many bytes the parts are unpacked once and kept so; the reading crate would unpack them a second time.
+/// The size up to which the parts of a workbook are unpacked once and kept so; the reading crate would unpack them a second time.
 const MAX_KEPT: u64 = 32 << 20;
 
 /// Bytes of the part with all texts, which is held in memory.
@@ -159,7 +159,7 @@ fn unpack(
     Ok(left - total)
 }
 
-/// Which elements of a part are open: each has to end, and in the order in which they began.
+/// The open elements of a part: each has to end, and in the order in which they began.
 #[derive(Debug, Default)]
 struct OpenElements {
     open: Vec<String>,

@@ -3,8 +3,8 @@
 use calamine::{Data, DataRef, ExcelDateTime, Style};
 use serde_json::{Number, Value};
 
-/// Whole numbers from here on are rounded by spreadsheets: they keep 15 digits.
-const EXACT: f64 = 1e15;
+/// The least whole number that spreadsheets round: they keep 15 digits.
+const FIRST_INEXACT: f64 = 1e15;
 
 pub(super) fn of(cell: &Data) -> Value {
     match cell {
@@ -45,7 +45,7 @@ fn number_value(number: f64) -> Value {
     if number.fract() != 0.0 {
         return Number::from_f64(number).map_or(Value::Null, Value::Number);
     }
-    if number.abs() >= EXACT {
+    if number.abs() >= FIRST_INEXACT {
         return Value::from(format!("{number:E}"));
     }
     #[expect(clippy::cast_possible_truncation, reason = "whole, and below the range in which it is exact")]

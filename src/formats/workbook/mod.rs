@@ -56,7 +56,7 @@ pub fn read(
 /// The names in the header's row.
 ///
 /// # Errors
-/// As [`read`].
+/// Those of [`read`].
 pub fn columns(bytes: Vec<u8>, shape: &WorkbookShape) -> Result<Vec<String>, FormatError> {
     let mut names = Vec::new();
     each_row(bytes, shape, &mut |number, cells| {
@@ -74,7 +74,7 @@ pub fn columns(bytes: Vec<u8>, shape: &WorkbookShape) -> Result<Vec<String>, For
 /// The names of the sheets that people see, in their order; of all when they see none.
 ///
 /// # Errors
-/// As [`read`], but for sheets and columns.
+/// Those of [`read`], but for sheets and columns.
 pub fn sheets(bytes: Vec<u8>) -> Result<Vec<String>, FormatError> {
     let (kind, bytes) = bounds::checked(bytes)?;
     let sheets = match kind {
@@ -220,7 +220,7 @@ struct SheetTable<'t> {
 #[derive(Default)]
 struct SheetRow {
     tree: Map<String, Value>,
-    /// For each column, its place among the names; `None` for one without a name.
+    /// For each column, the place of its name among the names; `None` for a column without one.
     places: Vec<Option<usize>>,
     /// The values by their names' places.
     values: Vec<Value>,

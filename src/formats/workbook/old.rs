@@ -122,7 +122,7 @@ fn workbook_stream(bytes: &[u8]) -> Option<Vec<u8>> {
     None
 }
 
-/// Which sector follows which.
+/// For each sector, the one that follows it.
 fn sector_table<'b>(bytes: &'b [u8], size: usize, sector: &impl Fn(u32) -> Option<&'b [u8]>) -> Option<Vec<u32>> {
     let mut parts: Vec<u32> = (0..109).filter_map(|at| word(bytes, 76 + at * 4)).collect();
     let mut further = word(bytes, 68)?;

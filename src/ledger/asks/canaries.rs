@@ -19,7 +19,7 @@ pub struct CanaryRow {
     pub purpose: CanaryPurpose,
     /// When (UTC).
     pub sent_at: Timestamp,
-    /// Until when a sign of life is awaited (UTC).
+    /// The end of the wait for a sign of life (UTC).
     pub until: Timestamp,
     /// How it stands.
     pub state: CanaryState,
@@ -37,18 +37,18 @@ pub enum CanaryPurpose {
     TestCall,
 }
 
-/// Which canaries.
+/// The canaries that are asked for.
 #[derive(Debug, Clone)]
 pub enum CanariesAsk {
-    /// That one.
+    /// The canary with this id.
     Of(ReminderId),
-    /// Those that are awaited.
+    /// The canaries for whose sign of life somebody waits.
     Waiting,
-    /// Of each schedule the one that its `[canary]` sent last.
+    /// For each schedule, the canary that its `[canary]` sent last.
     Latest,
-    /// Those of an account whose call has this id at the other side.
+    /// The canaries of an account whose call has this id at the other side.
     WithRemoteId(String, String),
-    /// Those of an account to a number (E.164) that were sent from one instant until another (UTC).
+    /// The canaries of an account to a number (E.164) that were sent from one instant until another (UTC).
     CalledBetween(String, Personal, (Timestamp, Timestamp)),
 }
 
@@ -66,7 +66,7 @@ pub struct BeginCanary {
 /// What its request came to.
 #[derive(Debug, Clone)]
 pub struct SettledCanary {
-    /// Which.
+    /// The canary's id.
     pub id: ReminderId,
     /// The other side's id of the call.
     pub remote_id: Option<String>,

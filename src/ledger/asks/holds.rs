@@ -1,4 +1,4 @@
-//! pure: pauses, as they are set and lifted.
+//! pure: pauses and the opt-out list: how the ledger is asked to change them, and how they stand.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -12,7 +12,7 @@ pub struct Pause {
     pub schedule: Option<String>,
     /// The reason given.
     pub reason: String,
-    /// Until (UTC), or until resumed.
+    /// The end of the pause (UTC); `None`: until somebody resumes.
     pub until: Option<Timestamp>,
     /// The current instant (UTC).
     pub now: Timestamp,
@@ -47,7 +47,7 @@ pub struct Resume {
 pub struct OptOut {
     /// Its last four digits.
     pub phone_last4: String,
-    /// Since (UTC).
+    /// When the number was put on the list (UTC).
     pub since: Timestamp,
     /// Who put it there.
     pub actor: String,
@@ -60,7 +60,7 @@ pub struct OptOut {
 pub struct OptOutChange {
     /// E.164.
     pub phones: Vec<Personal>,
-    /// On or off.
+    /// Whether the numbers are put on the list or taken off it.
     pub to: OptOutSide,
     /// The reason given.
     pub reason: Option<String>,
@@ -74,9 +74,9 @@ pub struct OptOutChange {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OptOutSide {
-    /// It is.
+    /// On the list.
     On,
-    /// It isn't.
+    /// Not on the list.
     Off,
 }
 

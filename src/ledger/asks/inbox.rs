@@ -1,4 +1,4 @@
-//! pure: requests that are posted to the service, as they are passed to the ledger, and what it answers.
+//! pure: what the ledger is asked about requests that are posted to the service, and what it answers.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -67,7 +67,7 @@ pub struct PostRow {
     pub posted_at: Timestamp,
     /// Its fields (JSON); `None` once removed.
     pub body: Option<Personal>,
-    /// Of the body as it was posted.
+    /// The digest of the body as it was posted.
     pub digest: BodyDigest,
     /// What became of it.
     pub standing: PostStanding,
@@ -75,23 +75,23 @@ pub struct PostRow {
     pub reason: Option<SkipReason>,
 }
 
-/// Which requests; those of an ask without a schedule are of all.
+/// The requests that are asked for; what is `None` selects nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PostsAsk {
-    /// Of that schedule.
+    /// Requests to this schedule.
     pub schedule: Option<String>,
-    /// With that id.
+    /// Requests with this id.
     pub appointment_id: Option<String>,
-    /// Received at or after (UTC).
+    /// Requests received at or after this (UTC).
     pub from: Option<Timestamp>,
-    /// And before (UTC).
+    /// Requests received before this (UTC).
     pub until: Option<Timestamp>,
 }
 
 /// A request to be judged and kept.
 #[derive(Clone)]
 pub struct TakePost {
-    /// To which schedule, as it holds for this evaluation.
+    /// The schedule to which it is posted, as it holds for this evaluation.
     pub schedule: Arc<Schedule>,
     /// The rules of zones.
     pub zones: Zones,
@@ -105,7 +105,7 @@ pub struct TakePost {
     pub row: Map<String, Value>,
     /// Its own fields, as they are kept (JSON).
     pub body: Personal,
-    /// Of the body as it was posted.
+    /// The digest of the body as it was posted.
     pub digest: BodyDigest,
     /// Its number (E.164), where it has a usable one.
     pub phone: Option<Personal>,
@@ -123,7 +123,7 @@ pub struct TakePost {
     pub actor: String,
 }
 
-/// Without the person.
+/// Shows neither the person nor the numbers.
 impl fmt::Debug for TakePost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TakePost").field("schedule", &self.schedule.name).finish_non_exhaustive()
@@ -141,7 +141,7 @@ pub struct RequestedCall {
     pub state: Option<State>,
     /// When it is or was to be made (UTC).
     pub due_at: Timestamp,
-    /// Not made at or after this (UTC).
+    /// The call is not made at or after this (UTC).
     pub expires_at: Timestamp,
     /// What became of it.
     pub outcome: Option<CallOutcome>,
@@ -161,7 +161,7 @@ pub enum PostTaken {
     },
     /// A rule says no.
     Refused {
-        /// Which.
+        /// The reason.
         reason: SkipReason,
         /// A sentence, without a phone.
         detail: String,
@@ -176,7 +176,7 @@ pub enum PostTaken {
 /// A request is not to be called any more.
 #[derive(Debug, Clone)]
 pub struct Withdraw {
-    /// To which schedule it was posted.
+    /// The schedule to which it was posted.
     pub schedule: String,
     /// Its id, or that of its reminder.
     pub id: String,

@@ -1,4 +1,4 @@
-//! pure: the audit log's end and its checks, what is too old, what a restore came to.
+//! pure: what the ledger is asked about its audit log, about what is too old and about a restore, and what it answers.
 
 use std::collections::BTreeSet;
 
@@ -60,28 +60,28 @@ pub struct Pruned {
     pub audit_rows: u64,
 }
 
-/// Whose calls are looked at.
+/// The time whose fates are asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FatesAsk {
-    /// What happened at or after (UTC).
+    /// The beginning of that time (UTC).
     pub since: Timestamp,
-    /// And before (UTC).
+    /// The end of that time (UTC), which is not in it.
     pub until: Timestamp,
 }
 
-/// Whose labels are wanted.
+/// The appointments whose labels are asked for.
 #[derive(Debug, Clone, Default)]
 pub struct LabelsAsk {
     /// Appointments: the schedule's name and the id.
     pub appointments: BTreeSet<(String, String)>,
 }
 
-/// Whom somebody looks for who doesn't know a whole phone number.
+/// The description of a person by somebody who doesn't know the whole phone number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PeopleAsk {
-    /// Whose phone ends with these four digits.
+    /// People whose phone ends with these four digits.
     LastFour(Personal),
-    /// Whose appointment the schedule names with this text, in whatever case.
+    /// People whose appointment the schedule names with this text, in upper or lower case.
     Named(Personal),
 }
 
@@ -97,7 +97,7 @@ pub struct FoundAppointment {
 /// Who was found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FoundPeople {
-    /// The newest first, [`FoundPeople::MOST`] at most.
+    /// The newest first, [`FoundPeople::MAX_APPOINTMENTS`] at most.
     pub appointments: Vec<FoundAppointment>,
     /// Whatever was written before this (UTC) was not searched; `None` where everything that is kept was.
     pub since: Option<Timestamp>,
@@ -105,7 +105,7 @@ pub struct FoundPeople {
 
 impl FoundPeople {
     /// How many appointments are found at most: a list for people.
-    pub const MOST: usize = 50;
+    pub const MAX_APPOINTMENTS: usize = 50;
     /// How many of the log's rows are searched for four digits. No index knows them, since one would have to be written with each
     /// call; this many rows take about 40 ms.
     pub const ROWS: u64 = 500_000;

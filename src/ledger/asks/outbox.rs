@@ -1,4 +1,5 @@
-//! pure: what is sent, settled and decided, as the rest of the program asks for it and is answered.
+//! pure: what the ledger is asked about reminders to send, attempts that have ended and decisions of persons, and what it
+//! answers.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -19,7 +20,7 @@ pub struct TakeIntents {
     pub now: Timestamp,
     /// One for each schedule that may send.
     pub lanes: Vec<Lane>,
-    /// That appointment alone.
+    /// The id of the only appointment whose reminders are taken; `None`: of all.
     pub only: Option<String>,
     /// A row whose source was last read longer ago needs a fresh read first.
     pub fresh_for: Duration,
@@ -27,14 +28,14 @@ pub struct TakeIntents {
     pub actor: String,
 }
 
-/// One schedule's way out.
+/// A schedule that may send, with what the ledger must know of it to hand its reminders out.
 #[derive(Debug, Clone)]
 pub struct Lane {
-    /// Whose.
+    /// The schedule's name.
     pub schedule: String,
-    /// The account whose rate it shares.
+    /// The account whose rate the schedule shares.
     pub account: String,
-    /// That rate.
+    /// The account's rate.
     pub rate: Rate,
     /// How many requests may be added.
     pub free: u32,
@@ -47,7 +48,7 @@ pub struct Lane {
 /// What taking intents came to.
 #[derive(Debug, Clone, Default)]
 pub struct Taken {
-    /// To be sent at once.
+    /// The intents, to be sent at once.
     pub intents: Vec<Intent>,
     /// Due, but only after a fresh read: which run's read, of which schedule.
     pub stale: Vec<(String, RunId)>,
@@ -80,16 +81,16 @@ pub struct Recover {
 /// What was found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Recovered {
-    /// Were `sending`.
+    /// How many reminders were `sending` and are uncertain now.
     pub uncertain: u64,
-    /// Of those, pending again by `resend`.
+    /// How many of those are pending again by `resend`.
     pub resent: u64,
 }
 
 /// A person's word.
 #[derive(Debug, Clone)]
 pub struct Resolve {
-    /// Which reminder.
+    /// The reminder.
     pub reminder_id: ReminderId,
     /// What they say.
     pub verdict: Resolution,
@@ -104,7 +105,7 @@ pub struct Resolve {
 /// A person's cancellation.
 #[derive(Debug, Clone)]
 pub struct CancelByHand {
-    /// Which reminder.
+    /// The reminder.
     pub reminder_id: ReminderId,
     /// The reason given.
     pub reason: String,
@@ -119,7 +120,7 @@ pub struct CancelByHand {
 pub enum ByHand {
     /// What nobody else can know.
     Resolve(Resolve),
-    /// That a pending one is not to be sent; no plan brings it back.
+    /// The cancellation of a pending one: it is not sent, and no plan brings it back.
     Cancel(CancelByHand),
 }
 
@@ -156,9 +157,9 @@ pub struct ReminderRow {
     pub state: State,
     /// When the call is due (UTC).
     pub due_at: Timestamp,
-    /// Not before (UTC).
+    /// The earliest time of the next attempt (UTC).
     pub next_at: Timestamp,
-    /// From when on it is not sent any more (UTC).
+    /// It is not sent at or after this (UTC).
     pub expires_at: Timestamp,
     /// Attempts made.
     pub attempts: u32,
@@ -192,24 +193,24 @@ pub struct ReminderRow {
     pub recipient_zone: String,
 }
 
-/// Which reminders.
+/// The conditions that reminders have to meet to be listed; what is not set selects nothing.
 #[derive(Debug, Clone, Default)]
 pub struct ReminderAsk {
-    /// By id.
+    /// The reminder with this id.
     pub id: Option<ReminderId>,
-    /// Whose id begins so.
+    /// Reminders whose id begins with this.
     pub id_prefix: Option<String>,
-    /// One of these (empty: any); answered in this order, those that are there.
+    /// Reminders with one of these ids (empty: any), answered in this order without those that aren't there.
     pub ids: Vec<ReminderId>,
-    /// Of that schedule.
+    /// Reminders of this schedule.
     pub schedule: Option<String>,
-    /// In one of these states (empty: any).
+    /// Reminders in one of these states (empty: any).
     pub states: Vec<State>,
-    /// Of that appointment.
+    /// Reminders of this appointment.
     pub appointment_id: Option<String>,
-    /// Whether calls that are made again are meant alone.
+    /// Whether only calls that are made again are meant.
     pub only_retries: bool,
-    /// At most this many.
+    /// At most this many reminders.
     pub limit: Option<u64>,
 }
 

@@ -1,4 +1,4 @@
-//! pure: records of calls as they are passed to the ledger, and what it answers.
+//! pure: what the ledger is asked about records and outcomes of calls, and what it answers.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ pub struct RecordedCall {
     pub facts: CallFacts,
     /// How long before a call its intent was committed at most.
     pub match_within: SignedDuration,
-    /// By schedule of the account, how its calls' records are understood.
+    /// For each schedule of the account, how the records of its calls are understood.
     pub terms: Arc<BTreeMap<String, OutcomeTerms>>,
     /// When it arrived (UTC).
     pub now: Timestamp,
@@ -78,7 +78,7 @@ impl OutcomeTerms {
 pub struct ReportTaken {
     /// The reminder that it belongs to, or why it belongs to none.
     pub reminder: Result<ReminderId, Unmatched>,
-    /// The outcome of that reminder afterwards.
+    /// The outcome of this reminder afterwards.
     pub outcome: Option<CallOutcome>,
     /// The same facts were reported before.
     pub is_duplicate: bool,
@@ -89,13 +89,13 @@ pub struct ReportTaken {
 /// A person's word about what became of a call.
 #[derive(Debug, Clone)]
 pub struct OutcomeByHand {
-    /// Which reminder.
+    /// The reminder whose call it was.
     pub reminder_id: ReminderId,
     /// What they say.
     pub outcome: CallOutcome,
     /// The reason given.
     pub reason: Option<String>,
-    /// By schedule, what outcomes lead to.
+    /// For each schedule, what outcomes lead to.
     pub terms: Arc<BTreeMap<String, OutcomeTerms>>,
     /// The user that said it.
     pub actor: String,
@@ -110,9 +110,9 @@ pub struct Unreported {
     pub schedule: String,
     /// Its account.
     pub account: String,
-    /// Whose intents were committed at or after this (UTC).
+    /// Calls whose intents were committed at or after this (UTC) …
     pub from: Timestamp,
-    /// And before this (UTC).
+    /// … and before this (UTC).
     pub until: Timestamp,
     /// Outcomes that its schedule writes back.
     pub write_back: Vec<CallOutcome>,
@@ -122,7 +122,7 @@ pub struct Unreported {
     pub actor: String,
 }
 
-/// Whom a person has called again.
+/// The people whom a person has called again.
 #[derive(Debug, Clone)]
 pub enum CalledAgain {
     /// The person of this call.
@@ -134,9 +134,9 @@ pub enum CalledAgain {
 /// A person has somebody called again.
 #[derive(Debug, Clone)]
 pub struct CallAgain {
-    /// Whom.
+    /// The people to be called.
     pub whom: CalledAgain,
-    /// By schedule, what outcomes lead to.
+    /// For each schedule, what outcomes lead to.
     pub terms: Arc<BTreeMap<String, OutcomeTerms>>,
     /// The reason given.
     pub reason: Option<String>,
@@ -146,19 +146,19 @@ pub struct CallAgain {
     pub now: Timestamp,
 }
 
-/// Which calls are listed.
+/// The reminders whose calls are listed.
 #[derive(Debug, Clone, Default)]
 pub struct CallsOf {
-    /// Of these reminders.
+    /// The reminders' ids.
     pub reminders: Vec<ReminderId>,
 }
 
-/// Which calls are counted by their outcomes.
+/// The calls that are counted by their outcomes.
 #[derive(Debug, Clone)]
 pub struct OutcomesAsk {
     /// Made at or after (UTC).
     pub since: Timestamp,
-    /// By that schedule.
+    /// Calls of this schedule; `None`: of all.
     pub schedule: Option<String>,
 }
 
@@ -179,25 +179,25 @@ pub struct OutcomeCount {
 /// one hour and on one day of whatever zone.
 pub const CALL_SLOT_MICROS: i64 = 15 * 60 * 1_000_000;
 
-/// Which calls with an outcome are listed, the latest first.
+/// The calls with an outcome that are listed, the latest first.
 #[derive(Debug, Clone)]
 pub struct CalledWith {
-    /// Made at or after (UTC).
+    /// Calls made at or after this (UTC).
     pub since: Timestamp,
-    /// By that schedule.
+    /// Calls of this schedule; `None`: of all.
     pub schedule: Option<String>,
-    /// With that outcome.
+    /// Calls with this outcome.
     pub outcome: CallOutcome,
-    /// At most this many.
+    /// At most this many calls.
     pub limit: u64,
 }
 
-/// Whose calls nobody answered.
+/// The calls among which people are looked for who were called twice or more and never answered.
 #[derive(Debug, Clone)]
 pub struct UnansweredAsk {
-    /// Called since (UTC).
+    /// Calls made at or after this (UTC).
     pub since: Timestamp,
-    /// By that schedule.
+    /// Calls of this schedule; `None`: of all.
     pub schedule: Option<String>,
     /// At most this many persons.
     pub limit: u64,
@@ -223,7 +223,7 @@ pub struct Unanswered {
 /// A call that was reported.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReportedCall {
-    /// Of which reminder.
+    /// The reminder whose call it is.
     pub reminder_id: ReminderId,
     /// The other side's id of it.
     pub call_id: String,

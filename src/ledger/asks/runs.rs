@@ -1,4 +1,4 @@
-//! pure: schedules and runs, as the rest of the program asks for them and is answered.
+//! pure: what the ledger is asked about schedules and runs, and what it answers.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use crate::schedule::{Merging, Schedule, ScheduleMode};
 pub struct LoadedSchedule {
     /// The schedule's name.
     pub name: String,
-    /// As written.
+    /// The cron line as written.
     pub cron: String,
     /// IANA.
     pub timezone: String,
@@ -32,7 +32,7 @@ pub struct LoadedSchedule {
 }
 
 impl LoadedSchedule {
-    /// That schedule, loaded at `now` (UTC) by `actor`.
+    /// The schedule as somebody (`actor`) loaded it at `now` (UTC).
     #[must_use]
     pub fn of(schedule: &Schedule, now: Timestamp, actor: &str) -> Self {
         Self {
@@ -78,7 +78,7 @@ pub struct RunStart {
     pub text_hash: String,
     /// Its text.
     pub text: String,
-    /// Such as `2026f (bundled)`.
+    /// The version of the zones' rules, such as `2026f (bundled)`.
     pub zone_rules: String,
     /// The user or component that did it.
     pub actor: String,
@@ -131,7 +131,7 @@ pub struct RunRecord {
 pub struct ReminderTerms {
     /// The account whose people and rate it shares.
     pub account: String,
-    /// As written: `08:00-21:00`.
+    /// The calling hours as written: `08:00-21:00`.
     pub calling_hours: String,
     /// Over all schedules of the account.
     pub max_per_person_per_day: u32,
@@ -144,7 +144,7 @@ pub struct ReminderTerms {
 }
 
 impl ReminderTerms {
-    /// Those of that schedule, whose target sends to this address.
+    /// The terms of a schedule whose target sends to this address.
     #[must_use]
     pub fn of(schedule: &Schedule, target: Option<TargetAddress>) -> Self {
         Self {
@@ -165,7 +165,7 @@ pub struct RecordedRun {
     pub reminders: Vec<ReminderId>,
     /// Planned, but another schedule was faster: `person_limit` or already reminded.
     pub overruled: Vec<ReminderId>,
-    /// In shadow mode: how many would have been called.
+    /// How many would have been called, in shadow mode.
     pub shadowed: u64,
     /// Cancelled on evidence, or pending until now for a person who has had the calls of that day.
     pub cancelled: Vec<ReminderId>,
@@ -220,7 +220,7 @@ pub struct RunRow {
 /// A person ends a held run.
 #[derive(Debug, Clone)]
 pub struct RejectRun {
-    /// Which run.
+    /// The run.
     pub id: RunId,
     /// The reason given.
     pub reason: String,
@@ -255,7 +255,7 @@ impl RunRow {
 pub struct KnowledgeAsk {
     /// The schedule's name.
     pub schedule: String,
-    /// Of which account.
+    /// The schedule's account.
     pub account: String,
     /// Where the schedule's target sends now; `None` when it isn't known.
     pub target: Option<TargetAddress>,
@@ -298,7 +298,7 @@ impl KnowledgeAsk {
     }
 }
 
-/// Of which appointments the latest start is wanted for which somebody was called.
+/// The appointments for which the latest start is asked for that somebody was called about.
 #[derive(Debug, Clone)]
 pub struct LastCalledAsk {
     /// The schedule's name.
@@ -309,20 +309,20 @@ pub struct LastCalledAsk {
     pub target: Option<TargetAddress>,
 }
 
-/// Which runs.
+/// The runs that are asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RunsAsk {
-    /// The one with that id.
+    /// The run with this id.
     Id(RunId),
-    /// Up to ten whose id begins so.
+    /// Up to ten runs whose id begins with this.
     Beginning(String),
-    /// Those that are running or waiting, oldest first.
+    /// The runs that are under way or waiting, oldest first.
     Open,
-    /// Those that a guard holds, oldest first.
+    /// The runs that a guard holds, oldest first.
     Held,
-    /// A schedule's latest one, of any kind.
+    /// A schedule's latest run, of any kind.
     Latest(String),
-    /// A schedule's latest one that read its source or tried to: neither missed nor skipped.
+    /// A schedule's latest run that read its source or tried to: neither missed nor skipped.
     LatestEvaluated(String),
     /// A schedule's runs of the nominal times from the first to the last (UTC), without triggers and requests.
     Nominal {

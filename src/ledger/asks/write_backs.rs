@@ -10,9 +10,9 @@ use crate::reminder::{CallOutcome, ReminderId, WriteBackState};
 /// An outcome on its way to where the appointment comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WriteBackRow {
-    /// Of which reminder.
+    /// The reminder whose call had the outcome.
     pub reminder_id: ReminderId,
-    /// Counts the write-backs of that reminder from 1; with its id the idempotency key.
+    /// Counts the write-backs of this reminder from 1; with its id the idempotency key.
     pub number: u32,
     /// The schedule's name.
     pub schedule: String,
@@ -30,7 +30,7 @@ pub struct WriteBackRow {
     pub state: WriteBackState,
     /// Requests that were made for it.
     pub tries: u32,
-    /// Not before (UTC).
+    /// The earliest time of the next request (UTC).
     pub next_at: Timestamp,
     /// When the outcome came (UTC).
     pub created_at: Timestamp,
@@ -39,35 +39,35 @@ pub struct WriteBackRow {
 }
 
 impl WriteBackRow {
-    /// Sent with each of its requests: the receiver may get one twice.
+    /// The key that is sent with each of its requests: the receiver may get one twice.
     #[must_use]
     pub fn idempotency_key(&self) -> String {
         format!("{}.{}", self.reminder_id, self.number)
     }
 }
 
-/// Which write-backs.
+/// The write-backs that are asked for.
 #[derive(Debug, Clone)]
 pub enum WriteBacksAsk {
-    /// Those of a reminder, by number.
+    /// The write-backs of a reminder, by number.
     Of(ReminderId),
-    /// Those of these reminders, by reminder and number.
+    /// The write-backs of these reminders, by reminder and number.
     OfMany(Vec<ReminderId>),
-    /// Those of an appointment of a schedule that wait.
+    /// The pending write-backs of an appointment of a schedule.
     Waiting {
         /// The schedule's name.
         schedule: String,
         /// The appointment's id.
         appointment_id: String,
     },
-    /// Those that wait and are due, the oldest first.
+    /// The pending write-backs that are due, the oldest first.
     Due {
-        /// By now (UTC).
+        /// The current instant (UTC).
         now: Timestamp,
-        /// At most this many.
+        /// At most this many write-backs.
         limit: u32,
     },
-    /// Those that failed and that nobody has acknowledged, the oldest first.
+    /// The write-backs that failed and that nobody has acknowledged, the oldest first.
     Failed,
 }
 
@@ -87,9 +87,9 @@ pub enum WriteBackEnd {
 /// An attempt to write an outcome, and how it ended.
 #[derive(Debug, Clone)]
 pub struct SettledWriteBack {
-    /// Of which reminder.
+    /// The reminder.
     pub reminder_id: ReminderId,
-    /// Which of its write-backs.
+    /// The number of the write-back among those of the reminder.
     pub number: u32,
     /// How it ended.
     pub to: WriteBackEnd,
@@ -110,7 +110,7 @@ pub struct SettledWriteBack {
 /// A person has seen that outcomes could not be written.
 #[derive(Debug, Clone)]
 pub struct AcknowledgeWriteBacks {
-    /// Of that reminder; `None`: all.
+    /// The reminder whose failed write-backs are meant; `None`: those of all reminders.
     pub reminder_id: Option<ReminderId>,
     /// The reason given.
     pub reason: Option<String>,

@@ -8,10 +8,10 @@ use jiff::civil::Date;
 
 use super::tables::{KeptReminder, Tables, floor, micro};
 use crate::ledger::chain::{Hash, PhoneKey};
-use crate::ledger::change::HeldRow;
+use crate::ledger::change::LoadedReminder;
 use crate::ledger::effects::TargetState;
 use crate::ledger::returning::{self, known};
-use crate::ledger::store::{CallsAsk, DueAsk, DueRow, Many, One};
+use crate::ledger::store::{CallsAsk, DueAsk, DueRow, ManyReminders, OneReminder};
 use crate::ledger::{
     Holds, KnowledgeAsk, LastCalledAsk, Machine, QueueSlot, ReminderAsk, ReminderBrief, ReminderRow, RunRow, RunsAsk,
     SLOT_MICROS, ScheduleStanding, Step, Tally,
@@ -94,11 +94,11 @@ impl KeptReminder {
 
 /// Reminders as verbs load them.
 impl Tables {
-    pub(super) fn held(&self) -> impl Iterator<Item = &HeldRow> {
+    pub(super) fn held(&self) -> impl Iterator<Item = &LoadedReminder> {
         self.reminders.values().map(|kept| &kept.held)
     }
 
-    fn pending(&self, schedule: &str) -> impl Iterator<Item = &HeldRow> {
+    fn pending(&self, schedule: &str) -> impl Iterator<Item = &LoadedReminder> {
         self.held().filter(move |held| held.state == State::Pending && held.schedule == schedule)
     }
 
@@ -106,10 +106,10 @@ impl Tables {
         self.reminders.last_key_value().map_or(0, |(nr, _)| *nr)
     }
 
-    pub(super) fn one(&self, which: &One<'_>) -> Option<HeldRow> {
+    pub(super) fn one(&self, which: &OneReminder<'_>) -> Option<LoadedReminder> {
         let found = match which {
-            One::Id(id) => self.held().find(|held| held.id == *id),
-            One::Key(schedule, planned) => {
+            OneReminder::Id(id) => self.held().find(|held| held.id == *id),
+            OneReminder::Key(schedule, planned) => {
                 let starts_at = micro(planned.starts_at);
                 self.held().find(|held| {
                     held.appointment_id == planned.appointment_id
@@ -118,27 +118,32 @@ impl Tables {
                         && held.schedule == *schedule
                 })
             }
-            One::Sending(id, attempt) => {
+            OneReminder::Sending(id, attempt) => {
                 self.held().find(|held| held.id == *id && held.state == State::Sending && held.attempt == *attempt)
             }
         };
         found.cloned()
     }
 
-    pub(super) fn many(&self, which: &Many<'_>) -> Vec<HeldRow> {
+    pub(super) fn many(&self, which: &ManyReminders<'_>) -> Vec<LoadedReminder> {
         match which {
-            Many::In(states) => self.held().filter(|held| states.contains(&held.state)).cloned().collect(),
-            Many::PendingTo(phone) => {
-                let is_to = |held: &&HeldRow| held.state == State::Pending && held.phone.as_deref() == Some(*phone);
+            ManyReminders::In(states) => self.held().filter(|held| states.contains(&held.state)).cloned().collect(),
+            ManyReminders::PendingTo(phone) => {
+                let is_to =
+                    |held: &&LoadedReminder| held.state == State::Pending && held.phone.as_deref() == Some(*phone);
                 self.held().filter(is_to).cloned().collect()
             }
-            Many::OfPhone(phone) => self.held().filter(|held| held.phone.as_deref() == Some(*phone)).cloned().collect(),
-            Many::OfStart(schedule, appointment_id, starts_at) => self.of_start(schedule, appointment_id, *starts_at),
-            Many::Silent(schedule, after) => self.silent(schedule, *after),
-            Many::PendingOf(schedule) => self.pending(schedule).cloned().collect(),
-            Many::WithRemoteId(remote_id) => self.with_remote_id(remote_id),
-            Many::CalledBetween { account, from, until } => self.called_between(account, *from, *until),
-            Many::Overdue(schedule, now) => {
+            ManyReminders::OfPhone(phone) => {
+                self.held().filter(|held| held.phone.as_deref() == Some(*phone)).cloned().collect()
+            }
+            ManyReminders::OfStart(schedule, appointment_id, starts_at) => {
+                self.of_start(schedule, appointment_id, *starts_at)
+            }
+            ManyReminders::Silent(schedule, after) => self.silent(schedule, *after),
+            ManyReminders::PendingOf(schedule) => self.pending(schedule).cloned().collect(),
+            ManyReminders::WithRemoteId(remote_id) => self.with_remote_id(remote_id),
+            ManyReminders::CalledBetween { account, from, until } => self.called_between(account, *from, *until),
+            ManyReminders::Overdue(schedule, now) => {
                 let now = micro(*now);
                 self.pending(schedule).filter(|held| held.expires_at <= now).cloned().collect()
             }
@@ -147,7 +152,7 @@ impl Tables {
 
     pub(super) fn due(&self, ask: &DueAsk<'_>) -> Vec<DueRow> {
         let now = micro(ask.now);
-        let is_due = |held: &HeldRow| {
+        let is_due = |held: &LoadedReminder| {
             held.state == State::Pending
                 && held.schedule == ask.schedule
                 && held.next_at <= now
@@ -184,8 +189,9 @@ impl Tables {
     pub(super) fn calls_of(&self, ask: &CallsAsk<'_>) -> SeededMap<String, u32> {
         let persons: HashSet<&str> = ask.persons.iter().copied().collect();
         let mut calls: SeededMap<String, HashSet<ReminderId>> = SeededMap::default();
-        let of_day =
-            |held: &&HeldRow| held.account == ask.account && held.due_day == ask.day && held.lead.kind() == ask.kind;
+        let of_day = |held: &&LoadedReminder| {
+            held.account == ask.account && held.due_day == ask.day && held.lead.kind() == ask.kind
+        };
         for held in self.held().filter(of_day).filter(|held| held.counts_for_person(ask.target.as_ref())) {
             if persons.contains(held.person.as_str()) {
                 calls.entry(held.person.as_str().to_owned()).or_default().insert(held.chain());
@@ -194,7 +200,7 @@ impl Tables {
         calls.into_iter().map(|(person, chains)| (person, u32::try_from(chains.len()).unwrap_or(u32::MAX))).collect()
     }
 
-    pub(super) fn step_of(&self, held: &HeldRow) -> Option<Step> {
+    pub(super) fn step_of(&self, held: &LoadedReminder) -> Option<Step> {
         Some(self.reminders.get(&held.nr)?.attempts.get(&held.attempt)?.step)
     }
 }
@@ -251,7 +257,7 @@ impl Tables {
     }
 
     pub(super) fn rates(&self) -> BTreeMap<String, i64> {
-        self.accounts.iter().filter_map(|(name, account)| Some((name.clone(), account.tat?))).collect()
+        self.accounts.iter().filter_map(|(name, account)| Some((name.clone(), account.free_at?))).collect()
     }
 
     pub(super) fn targets_of(&self, schedule: Option<&str>) -> BTreeMap<String, TargetState> {
@@ -316,7 +322,7 @@ impl Tables {
         let target = target.as_ref();
         let schedule: Arc<str> = ask.schedule.as_str().into();
         let windows: Vec<_> = ask.windows.iter().map(|(from, until)| micro(*from)..micro(*until)).collect();
-        let is_known = |held: &&HeldRow| {
+        let is_known = |held: &&LoadedReminder| {
             held.schedule == ask.schedule
                 && (held.state == State::Pending || windows.iter().any(|window| window.contains(&held.starts_at)))
         };
@@ -364,7 +370,7 @@ impl Tables {
     fn people(&self, ask: &KnowledgeAsk, target: Option<&Hash>) -> SeededMap<(Personal, Date), Vec<PersonCall>> {
         let (first, last) = ask.due_days;
         let mut people: SeededMap<_, Vec<_>> = SeededMap::default();
-        let is_counted = |held: &&HeldRow| {
+        let is_counted = |held: &&LoadedReminder| {
             held.account == ask.account && held.lead.kind() == ask.kind && held.counts_for_person(target)
         };
         for held in self.held().filter(is_counted).filter(|held| (first..=last).contains(&held.due_day)) {
@@ -383,7 +389,7 @@ impl Tables {
     }
 
     pub(super) fn last_called_starts(&self, ask: LastCalledAsk, target: Option<&Hash>) -> HashMap<String, Timestamp> {
-        let is_reported = |held: &HeldRow| {
+        let is_reported = |held: &LoadedReminder| {
             matches!(held.state, State::Delivered | State::Sending | State::Uncertain)
                 && !returning::is_past_trial(held.trial.as_ref(), target)
         };

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::tables::{Attempt, Tables, micro};
 use crate::ledger::chain::{Hash, PhoneKey};
-use crate::ledger::change::HeldRow;
+use crate::ledger::change::LoadedReminder;
 use crate::ledger::outcomes::CallRow;
 use crate::ledger::{CallsOf, ReportedCall, Step};
 use crate::outcome::signs::AcceptedCall;
@@ -14,17 +14,17 @@ use crate::plan::{Knowledge, WrongNumbers};
 use crate::reminder::{CallOutcome, State};
 
 impl Tables {
-    pub(super) fn of_start(&self, schedule: &str, appointment_id: &str, starts_at: Timestamp) -> Vec<HeldRow> {
+    pub(super) fn of_start(&self, schedule: &str, appointment_id: &str, starts_at: Timestamp) -> Vec<LoadedReminder> {
         let starts_at = micro(starts_at);
-        let is_of = |held: &&HeldRow| {
+        let is_of = |held: &&LoadedReminder| {
             held.schedule == schedule && held.appointment_id == appointment_id && held.starts_at == starts_at
         };
         self.held().filter(is_of).cloned().collect()
     }
 
-    pub(super) fn silent(&self, schedule: &str, after: Timestamp) -> Vec<HeldRow> {
+    pub(super) fn silent(&self, schedule: &str, after: Timestamp) -> Vec<LoadedReminder> {
         let after = micro(after);
-        let is_silent = |held: &&HeldRow| {
+        let is_silent = |held: &&LoadedReminder| {
             let outcome = held.outcome.map(|told| told.outcome);
             held.schedule == schedule
                 && held.starts_at > after
@@ -38,7 +38,7 @@ impl Tables {
     pub(super) fn add_previous_outcomes(&self, knowledge: &mut Knowledge) {
         for (key, known) in knowledge.reminders.iter_mut().filter(|(key, _)| key.lead.is_retry()) {
             let previous = key.lead.at_retry(key.lead.retry - 1);
-            let is_previous = |held: &&HeldRow| {
+            let is_previous = |held: &&LoadedReminder| {
                 held.appointment_id == key.appointment_id
                     && held.starts_at == key.starts_at
                     && held.lead == previous
@@ -78,7 +78,7 @@ impl Tables {
 
     pub(super) fn unreported(&self, after: Timestamp) -> u64 {
         let after = micro(after);
-        let is_unreported = |held: &&HeldRow| {
+        let is_unreported = |held: &&LoadedReminder| {
             held.starts_at > after && held.outcome.is_some_and(|told| told.outcome == CallOutcome::Unreported)
         };
         self.held().filter(is_unreported).count() as u64
@@ -108,18 +108,18 @@ impl Tables {
     }
 
     /// Reminders of which an attempt has this id at the other side.
-    pub(super) fn with_remote_id(&self, remote_id: &str) -> Vec<HeldRow> {
+    pub(super) fn with_remote_id(&self, remote_id: &str) -> Vec<LoadedReminder> {
         self.with_attempt(&|attempt| attempt.remote_id.as_deref() == Some(remote_id))
     }
 
-    /// Those of an account of which a call's intent was committed in that time (UTC).
-    pub(super) fn called_between(&self, account: &str, from: Timestamp, until: Timestamp) -> Vec<HeldRow> {
+    /// The numbers of an account's reminders of which a call's intent was committed in this time (UTC).
+    pub(super) fn called_between(&self, account: &str, from: Timestamp, until: Timestamp) -> Vec<LoadedReminder> {
         let times = micro(from)..micro(until);
         let is_call = |attempt: &Attempt| attempt.step == Step::Call && times.contains(&attempt.intent_at);
         self.with_attempt(&is_call).into_iter().filter(|held| held.account == account).collect()
     }
 
-    fn with_attempt(&self, is_one: &dyn Fn(&Attempt) -> bool) -> Vec<HeldRow> {
+    fn with_attempt(&self, is_one: &dyn Fn(&Attempt) -> bool) -> Vec<LoadedReminder> {
         let found = self.reminders.values().filter(|kept| kept.attempts.values().any(is_one));
         found.map(|kept| kept.held.clone()).collect()
     }

@@ -11,7 +11,7 @@ use crate::ledger::walk::Sealed;
 use crate::reminder::ReminderId;
 
 impl Tables {
-    /// As the ledger in SQLite does.
+    /// Removes what the ledger in SQLite removes, too.
     pub(super) fn erase(&mut self, phone: &str, hash: &Hash) -> Erased {
         let known = self.log.reminders_of(hash);
         let mut erased = Erased::default();
@@ -70,7 +70,7 @@ impl AuditLog {
         of_phone.filter_map(key).collect()
     }
 
-    /// Removes the personal fields of the rows about a person; answers which rows those were, and about which appointments.
+    /// Removes the personal fields of the rows about a person; returns which rows those were, and about which appointments.
     fn erase(
         &mut self,
         hash: &Hash,

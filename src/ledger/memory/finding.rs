@@ -12,7 +12,7 @@ impl Tables {
             PeopleAsk::LastFour(digits) => self.log.appointments_of_digits(digits.as_str()),
             PeopleAsk::Named(name) => self.named(&name.as_str().to_lowercase()),
         };
-        appointments.truncate(FoundPeople::MOST);
+        appointments.truncate(FoundPeople::MAX_APPOINTMENTS);
         FoundPeople { appointments, since: None }
     }
 

@@ -42,7 +42,7 @@ impl Tables {
         self.labels.iter().filter(move |(_, kept)| of_phone(kept)).map(|(key, _)| key.clone())
     }
 
-    /// Those that are kept of these appointments.
+    /// The labels that are kept of these appointments.
     pub(super) fn labels_of(&self, ask: &LabelsAsk) -> HashMap<(String, String), Personal> {
         let label = |key: &(String, String)| Some((key.clone(), self.labels.get(key)?.label.clone()));
         ask.appointments.iter().filter_map(label).collect()

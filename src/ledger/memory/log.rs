@@ -13,7 +13,7 @@ use crate::ledger::{FatesAsk, Head, Verification};
 use crate::reminder::ReminderId;
 
 /// Rows of one page.
-const PAGE: u64 = 10_000;
+const PAGE_ROWS: u64 = 10_000;
 
 /// The log, from the row after the last one that was removed.
 #[derive(Debug, Clone, Default)]
@@ -120,7 +120,7 @@ impl AuditLog {
         Verification { rows: walk.rows(), broken: walk.end(&head), head }
     }
 
-    /// One page, oldest first.
+    /// One page of the log, oldest first.
     pub(super) fn page(&self, asked: &Asked<'_>) -> Vec<AuditRow> {
         let filter = asked.filter;
         let read = |(seq, row): (u64, &Sealed<'static>)| AuditRow {
@@ -130,7 +130,7 @@ impl AuditLog {
         };
         let phone = filter.phone.as_deref().map(|phone| asked.phones.hash(phone));
         let wanted = self.numbered().filter(|(seq, row)| asked.wants(*seq, row, phone.as_ref()));
-        let limit = filter.limit.unwrap_or(PAGE);
+        let limit = filter.limit.unwrap_or(PAGE_ROWS);
         let places = |limit: u64| usize::try_from(limit).unwrap_or(usize::MAX);
         match filter.newest {
             true => {
@@ -138,7 +138,7 @@ impl AuditLog {
                 rows.reverse();
                 rows
             }
-            false => wanted.take(places(limit.min(PAGE))).map(read).collect(),
+            false => wanted.take(places(limit.min(PAGE_ROWS))).map(read).collect(),
         }
     }
 

@@ -6,14 +6,14 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::tables::{Tables, floor, micro};
-use crate::ledger::change::HeldRow;
+use crate::ledger::change::LoadedReminder;
 use crate::ledger::{CALL_SLOT_MICROS, CalledWith, OutcomeCount, OutcomesAsk, Unanswered, UnansweredAsk};
 use crate::reminder::{CallOutcome, ReminderId};
 
 /// A call of which something was reported.
 #[derive(Debug, Clone, Copy)]
 struct ToldCall<'t> {
-    held: &'t HeldRow,
+    held: &'t LoadedReminder,
     at: Timestamp,
     outcome: CallOutcome,
 }
@@ -33,7 +33,7 @@ impl ToldCall<'_> {
 }
 
 impl Tables {
-    /// Those that were made at or after an instant, as far as whole quarters of an hour can say so.
+    /// The calls with an outcome that were made at or after an instant, as far as whole quarters of an hour can say so.
     fn told_calls(&self, since: Timestamp, schedule: Option<&str>) -> impl Iterator<Item = ToldCall<'_>> {
         let since = floor(since, CALL_SLOT_MICROS);
         let told = self.reminders.values().filter_map(|kept| {

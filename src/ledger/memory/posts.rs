@@ -22,7 +22,7 @@ impl Tables {
         Some(kept.row.clone())
     }
 
-    /// Those that are asked for, in the order of their receipts.
+    /// The requests that are asked for, in the order of their receipts.
     pub(super) fn posts_of(&self, ask: &PostsAsk) -> Vec<PostRow> {
         let is_asked_for = |post: &&PostRow| {
             ask.schedule.as_ref().is_none_or(|schedule| *schedule == post.schedule)

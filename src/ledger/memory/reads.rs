@@ -132,7 +132,7 @@ impl Reads for MemoryReads {
     fn queue(&self, until: Timestamp) -> LedgerResult<Vec<QueueSlot>> {
         Ok(self.memory.tables().queue(until))
     }
-    /// Memory can't lose a part of what it holds.
+    /// `None`: memory can't lose a part of what it holds.
     fn loss(&self) -> Option<Loss> {
         None
     }
@@ -143,7 +143,7 @@ impl Reads for MemoryReads {
     fn backup(&self, _file: &Path) -> LedgerResult<()> {
         Err(LedgerError::Refused("a ledger in memory can't be copied into a file".into()))
     }
-    /// There is no write-ahead log to move.
+    /// Does nothing: there is no write-ahead log to move.
     fn checkpoint(&self) -> LedgerResult<()> {
         Ok(())
     }

@@ -11,11 +11,12 @@ use super::{Memory, random};
 use crate::attempt::TargetAddress;
 use crate::audit::Entry;
 use crate::ledger::chain::{Hash, PhoneKey, Sealing};
-use crate::ledger::change::{Change, HeldRow, RowChange};
+use crate::ledger::change::{Change, LoadedReminder, RowChange};
 use crate::ledger::effects::TargetState;
 use crate::ledger::outcomes::CallRow;
 use crate::ledger::store::{
-    Applied, CallsAsk, DueAsk, DueRow, Erased, Many, One, Put, Removed, Store, StoredSchedule, Transaction,
+    Applied, CallsAsk, DueAsk, DueRow, Erased, ManyReminders, OneReminder, Put, Removed, Store, StoredSchedule,
+    Transaction,
 };
 use crate::ledger::witness::{Loss, NotedLoss};
 use crate::ledger::{
@@ -31,7 +32,7 @@ pub(super) struct MemoryStore {
     phones: PhoneKey,
     sealing: Sealing,
     tables: RefCell<Arc<Tables>>,
-    /// As they were at the savepoint.
+    /// The tables as they were at the savepoint.
     saved: RefCell<Arc<Tables>>,
     is_open: Cell<bool>,
     writes: Cell<u64>,
@@ -59,10 +60,10 @@ impl MemoryStore {
 }
 
 impl Store for MemoryStore {
-    fn reminder(&self, which: &One<'_>) -> LedgerResult<Option<HeldRow>> {
+    fn reminder(&self, which: &OneReminder<'_>) -> LedgerResult<Option<LoadedReminder>> {
         Ok(self.read(|tables| tables.one(which)))
     }
-    fn reminders(&self, which: &Many<'_>) -> LedgerResult<Vec<HeldRow>> {
+    fn reminders(&self, which: &ManyReminders<'_>) -> LedgerResult<Vec<LoadedReminder>> {
         Ok(self.read(|tables| tables.many(which)))
     }
     fn reminder_row(&self, id: ReminderId) -> LedgerResult<Option<ReminderRow>> {
@@ -87,7 +88,7 @@ impl Store for MemoryStore {
     fn address_hash(&self, address: &TargetAddress) -> Hash {
         self.phones.address_hash(address)
     }
-    fn step_of(&self, held: &HeldRow) -> LedgerResult<Option<Step>> {
+    fn step_of(&self, held: &LoadedReminder) -> LedgerResult<Option<Step>> {
         Ok(self.read(|tables| tables.step_of(held)))
     }
     fn has_optouts(&self) -> LedgerResult<bool> {
@@ -153,7 +154,7 @@ impl Store for MemoryStore {
     fn last_entry_at(&self) -> LedgerResult<Option<Timestamp>> {
         Ok(self.read(|tables| tables.log.last_entry_at()))
     }
-    /// Memory can't lose a part of what it holds.
+    /// `None`: memory can't lose a part of what it holds.
     fn loss(&self) -> Option<Loss> {
         None
     }
@@ -169,7 +170,7 @@ impl Store for MemoryStore {
     fn apply(&self, change: &Change<'_>) -> LedgerResult<Applied> {
         let nr = self.write(|tables| match &change.row {
             RowChange::Insert(row) => tables.insert(row),
-            RowChange::Held(guard, set) => Ok(tables.set(*guard, set, change.at).then_some(guard.nr)),
+            RowChange::Update(expected, set) => Ok(tables.set(*expected, set, change.at).then_some(expected.nr)),
         })?;
         let Some(nr) = nr else { return Ok(Applied::Miss) };
         self.count_writes(1);
@@ -207,12 +208,12 @@ impl Store for MemoryStore {
         self.count_writes(1);
         Ok(())
     }
-    /// Its rows are read as quickly as they would be remembered.
-    fn keep_taken(&self, _taken: HeldRow) {}
+    /// Does nothing: a reminder is read as quickly as it would be remembered.
+    fn keep_taken(&self, _taken: LoadedReminder) {}
 }
 
 impl Transaction for MemoryStore {
-    /// Memory keeps no copies.
+    /// Does nothing: memory keeps no copies.
     fn overwrite(&self) -> LedgerResult<()> {
         Ok(())
     }

@@ -10,7 +10,7 @@ use super::labels::KeptLabel;
 use super::log::AuditLog;
 use super::posts::KeptPost;
 use crate::ledger::chain::{Hash, PhoneKey};
-use crate::ledger::change::{AttemptChange, Columns, Guard, HeldRow, NewRow, Set};
+use crate::ledger::change::{AttemptChange, Columns, ExpectedState, LoadedReminder, NewRow, RowUpdate};
 use crate::ledger::effects::TargetState;
 use crate::ledger::gate::{AccountHold, PauseRow};
 use crate::ledger::outcomes::CallRow;
@@ -25,38 +25,38 @@ use crate::reminder::{Lead, ReminderId, State};
 /// Everything. Rows of which there are many are shared between copies.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Tables {
-    /// By number.
+    /// The reminders by number.
     pub(super) reminders: BTreeMap<i64, Arc<KeptReminder>>,
-    /// In the order in which they began.
+    /// The runs in the order in which they began.
     pub(super) runs: Vec<Arc<RunRow>>,
     pub(super) schedules: BTreeMap<String, StoredSchedule>,
-    /// By hash.
+    /// The texts of versions by hash.
     pub(super) texts: BTreeMap<String, String>,
     pub(super) accounts: BTreeMap<String, Account>,
     pub(super) targets: BTreeMap<String, TargetState>,
     /// `None` is the pause of everything.
     pub(super) pauses: BTreeMap<Option<String>, PauseRow>,
-    /// By account and keyed hash of the phone.
+    /// The contacts by account and keyed hash of the phone.
     pub(super) contacts: BTreeMap<(String, Hash), String>,
-    /// By keyed hash of the phone.
+    /// The opt-out list by keyed hash of the phone.
     pub(super) optouts: BTreeMap<Hash, OptOut>,
     /// Account, keyed hashes of the person and of the phone.
     pub(super) wrong_numbers: BTreeSet<(String, Hash, Hash)>,
-    /// By schedule and appointment.
+    /// The first sights by schedule and appointment.
     pub(super) first_sights: BTreeMap<(String, String), FirstSight>,
-    /// By schedule.
+    /// The watched leads by schedule.
     pub(super) watched_leads: BTreeMap<String, Vec<WatchedLead>>,
-    /// By reminder, the schedule and the other appointments that its call is about.
+    /// For each reminder, its schedule and the other appointments that its call is about.
     pub(super) merged: BTreeMap<ReminderId, (String, Vec<MergedAppointment>)>,
     /// Calls that schedules in shadow mode would have made, by schedule, appointment, start and lead.
     pub(super) shadows: BTreeMap<(String, String, Timestamp, Lead), KeptShadow>,
     /// How schedules name appointments that have no reminder, by schedule and appointment.
     pub(super) labels: BTreeMap<(String, String), KeptLabel>,
-    /// By account and the other side's id.
+    /// The reported calls by account and the other side's id.
     pub(super) calls: BTreeMap<(String, String), CallRow>,
-    /// By id.
+    /// The canaries by id.
     pub(super) canaries: BTreeMap<ReminderId, KeptCanary>,
-    /// By reminder and number.
+    /// The write-backs by reminder and number.
     pub(super) write_backs: BTreeMap<(ReminderId, u32), WriteBackRow>,
     /// Requests that were posted, by schedule and appointment.
     pub(super) posts: BTreeMap<(String, String), KeptPost>,
@@ -70,10 +70,10 @@ pub(super) struct Tables {
 /// A reminder with what belongs to it.
 #[derive(Debug, Clone)]
 pub(super) struct KeptReminder {
-    pub(super) held: HeldRow,
+    pub(super) held: LoadedReminder,
     /// `None` once it is pruned.
     pub(super) content: Option<Content>,
-    /// By number.
+    /// The attempts by number.
     pub(super) attempts: BTreeMap<u32, Attempt>,
 }
 
@@ -106,8 +106,8 @@ pub(super) struct Attempt {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Account {
     pub(super) hold: AccountHold,
-    /// Before when no next request may start (µs UTC).
-    pub(super) tat: Option<i64>,
+    /// The earliest time at which the account's next request may start (µs UTC).
+    pub(super) free_at: Option<i64>,
 }
 
 /// Where the unit of that length begins in which an instant lies.
@@ -136,7 +136,7 @@ impl Content {
 }
 
 /// Writes what a plan sets.
-fn set_columns(held: &mut HeldRow, columns: &Columns<'_>) {
+fn set_columns(held: &mut LoadedReminder, columns: &Columns<'_>) {
     // one that returns begins anew: what became of its trial says nothing about the next call
     let was_pending = held.state == State::Pending;
     if !was_pending {
@@ -163,9 +163,9 @@ fn set_columns(held: &mut HeldRow, columns: &Columns<'_>) {
     }
 }
 
-fn new_row(nr: i64, row: &NewRow<'_>) -> HeldRow {
+fn new_row(nr: i64, row: &NewRow<'_>) -> LoadedReminder {
     let columns = &row.columns;
-    HeldRow {
+    LoadedReminder {
         nr,
         id: row.id,
         run_id: row.run_id,
@@ -200,36 +200,36 @@ fn new_row(nr: i64, row: &NewRow<'_>) -> HeldRow {
 }
 
 impl KeptReminder {
-    fn set(&mut self, set: &Set<'_>, at: Timestamp) {
+    fn set(&mut self, set: &RowUpdate<'_>, at: Timestamp) {
         let held = &mut self.held;
         match set {
-            Set::State { moved, unknown_fates, trial } => {
+            RowUpdate::State { moved, unknown_fates, trial } => {
                 (held.state, held.unknown_fates, held.updated_at) = (moved.to(), *unknown_fates, at);
                 held.trial = *trial;
             }
-            Set::Taken { moved, attempt, account } => {
+            RowUpdate::Taken { moved, attempt, account } => {
                 (held.state, held.attempt, held.updated_at) = (moved.to(), *attempt, at);
                 if let Some(account) = account {
                     (*account).clone_into(&mut held.account);
                 }
             }
-            Set::Retry { moved, next_at, tries, unknown_fates, contact_renewed } => {
+            RowUpdate::Retry { moved, next_at, tries, unknown_fates, contact_renewed } => {
                 (held.state, held.next_at, held.updated_at) = (moved.to(), micro(*next_at), at);
                 (held.tries, held.unknown_fates) = (*tries, *unknown_fates);
                 held.contact_renewed = *contact_renewed;
             }
-            Set::Withdrawn { moved } => {
+            RowUpdate::Withdrawn { moved } => {
                 (held.state, held.withdrawn, held.updated_at) = (moved.to(), true, at);
             }
-            Set::Told { moved, outcome, heard_at } => {
+            RowUpdate::Told { moved, outcome, heard_at } => {
                 if held.state != moved.to() {
                     (held.state, held.updated_at) = (moved.to(), at);
                 }
                 held.outcome = outcome.map(|told| ReportedOutcome { at: micro(told.at), ..told });
                 held.heard_at = heard_at.map(micro);
             }
-            Set::PutOff { next_at } => (held.next_at, held.waited_for_opening) = (micro(*next_at), true),
-            Set::Columns(columns) => {
+            RowUpdate::PutOff { next_at } => (held.next_at, held.waited_for_opening) = (micro(*next_at), true),
+            RowUpdate::Columns(columns) => {
                 set_columns(held, columns);
                 self.content = Some(Content::of(columns));
             }
@@ -238,10 +238,10 @@ impl KeptReminder {
 }
 
 impl Tables {
-    /// Its number; `None` when the key is held.
+    /// Adds a reminder and returns its number; `None` when the store holds one with the same key.
     pub(super) fn insert(&mut self, row: &NewRow<'_>) -> LedgerResult<Option<i64>> {
         let starts_at = micro(row.starts_at);
-        let is_key = |held: &HeldRow| {
+        let is_key = |held: &LoadedReminder| {
             held.appointment_id == row.appointment_id
                 && held.starts_at == starts_at
                 && held.lead == row.lead
@@ -260,9 +260,9 @@ impl Tables {
         Ok(Some(nr))
     }
 
-    /// The compare-and-set: `false` when the reminder isn't as the guard says.
-    pub(super) fn set(&mut self, guard: Guard, set: &Set<'_>, at: Timestamp) -> bool {
-        let found = self.reminders.get_mut(&guard.nr).filter(|kept| kept.held.guard() == guard);
+    /// Updates a reminder if it is in the expected state; returns whether it was.
+    pub(super) fn set(&mut self, expected: ExpectedState, set: &RowUpdate<'_>, at: Timestamp) -> bool {
+        let found = self.reminders.get_mut(&expected.nr).filter(|kept| kept.held.expected_state() == expected);
         let Some(kept) = found else { return false };
         Arc::make_mut(kept).set(set, micro(at));
         true
@@ -303,7 +303,7 @@ impl Tables {
                 let paused_until = hold.paused_until.map(micro);
                 self.account(name).hold = AccountHold { paused_until, ..(*hold).clone() };
             }
-            Put::Rate(name, tat) => return Ok(self.account(name).tat.replace(*tat) != Some(*tat)),
+            Put::Rate(name, free_at) => return Ok(self.account(name).free_at.replace(*free_at) != Some(*free_at)),
             Put::Target(schedule, state) => {
                 self.targets.insert((*schedule).to_owned(), *state);
             }
@@ -433,7 +433,7 @@ impl Tables {
         Ok(())
     }
 
-    /// Removes payloads with their phones; answers how many.
+    /// Removes payloads with their phones; returns how many.
     pub(super) fn prune_payloads(&mut self, before: Timestamp) -> u64 {
         let before = micro(before);
         self.shadows.retain(|_, shadow| shadow.known.updated_at >= before);

@@ -1,4 +1,5 @@
-//! pure: what plans are answered besides reminders: who was seen first, told in another call, or written down by shadow mode.
+//! pure: what a plan has to know besides reminders: who was seen first, told in another appointment's call, or written down by
+//! shadow mode.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -7,7 +8,7 @@ use jiff::Timestamp;
 
 use super::tables::{KeptShadow, Tables, micro};
 use crate::ledger::chain::Hash;
-use crate::ledger::change::HeldRow;
+use crate::ledger::change::LoadedReminder;
 use crate::ledger::returning::known;
 use crate::ledger::{KnowledgeAsk, RunRow};
 use crate::plan::{Knowledge, KnownReminder, MergedAppointment, PersonCall, Rehearsed};
@@ -17,7 +18,7 @@ use crate::seeded::SeededMap;
 
 impl Tables {
     /// The schedule's appointments that the call of another one covers, with that one's reminder.
-    pub(super) fn told_elsewhere(&self, schedule: &str) -> impl Iterator<Item = (&MergedAppointment, &HeldRow)> {
+    pub(super) fn told_elsewhere(&self, schedule: &str) -> impl Iterator<Item = (&MergedAppointment, &LoadedReminder)> {
         self.held().flat_map(move |held| {
             let merged = self.merged.get(&held.id).filter(|(of, _)| of == schedule);
             merged.into_iter().flat_map(move |(_, told)| told.iter().map(move |told| (told, held)))
@@ -47,7 +48,7 @@ impl Tables {
         }
     }
 
-    /// Rehearsed calls of which neither the time has come nor a reminder was made, with their due times.
+    /// The rehearsed calls whose time is still to come and of which no reminder was made, with their due times.
     pub(super) fn rehearsed_to_come(&self, now: Timestamp) -> impl Iterator<Item = (ReminderKey, Timestamp)> {
         let now = micro(now);
         let made: HashSet<_> =
@@ -61,8 +62,8 @@ impl Tables {
         })
     }
 
-    /// They count as made: in shadow mode those of every schedule, for a live schedule its own. For its persons they count
-    /// where the call was not really made afterwards.
+    /// Adds the rehearsed calls, which count as made: in shadow mode those of every schedule, for a live schedule its own. In the
+    /// limit of calls for each person they count where the call was not really made afterwards.
     pub(super) fn add_shadows(&self, ask: &KnowledgeAsk, target: Option<&Hash>, knowledge: &mut Knowledge) {
         match ask.rehearsed {
             Rehearsed::ArePlanned => return,

@@ -27,7 +27,8 @@ pub(super) static READ: LazyLock<String> = LazyLock::new(|| {
     names.join(", ")
 });
 
-/// `seq` is left to the rowid, and `OR FAIL` avoids the statement journal: SQLite then copies no page before each insert.
+/// The statement that inserts a row. `seq` is left to the rowid, and `OR FAIL` avoids the statement journal: SQLite then copies
+/// no page before each insert.
 static INSERT: LazyLock<String> = LazyLock::new(|| {
     let names: Vec<&str> = AUDIT_COLUMNS.iter().map(|column| column.name).chain(SEAL).collect();
     let places: Vec<String> = (1..=names.len()).map(|place| format!("?{place}")).collect();
@@ -76,7 +77,7 @@ impl SqliteStore<'_> {
 /// A value of the row that is inserted.
 pub(super) enum Bound<'a> {
     Cell(Cell<'a>),
-    /// Of an id: most rows have two, and their texts are not worth an allocation.
+    /// The text of an id, borrowed: most rows have two ids, which are not worth an allocation.
     Text(&'a str),
     Blob(Option<&'a [u8]>),
 }

@@ -1,4 +1,5 @@
-//! shell: changes of reminders as statements. A guard that doesn't hold changes no row, and then nothing else is written.
+//! shell: changes of reminders as statements. Where a reminder is not in the expected state, its row stays as it is and nothing else is
+//! written.
 
 use std::sync::LazyLock;
 
@@ -10,7 +11,7 @@ use super::columns::{id_text, micros};
 use super::held::{priority_number, step_word};
 use super::store::SqliteStore;
 use crate::ledger::LedgerResult;
-use crate::ledger::change::{AttemptChange, Change, Columns, Guard, NewRow, RowChange, Set};
+use crate::ledger::change::{AttemptChange, Change, Columns, ExpectedState, NewRow, RowChange, RowUpdate};
 use crate::ledger::store::Applied;
 use crate::outcome::Teller;
 
@@ -114,7 +115,7 @@ impl SqliteStore<'_> {
     pub(super) fn write_change(&self, change: &Change<'_>) -> LedgerResult<Applied> {
         let nr = match &change.row {
             RowChange::Insert(row) => self.insert(row)?,
-            RowChange::Held(guard, set) => self.set(*guard, set, change.at)?.then_some(guard.nr),
+            RowChange::Update(expected, set) => self.set(*expected, set, change.at)?.then_some(expected.nr),
         };
         let Some(nr) = nr else { return Ok(Applied::Miss) };
         if let Some(attempt) = &change.attempt {
@@ -124,7 +125,7 @@ impl SqliteStore<'_> {
         Ok(Applied::Hit)
     }
 
-    /// Its number; `None` when the key is held.
+    /// Adds a reminder and returns its number; `None` when the ledger holds one with the same key.
     fn insert(&self, row: &NewRow<'_>) -> LedgerResult<Option<i64>> {
         let key = [
             owned(row.id.0.hyphenated().to_string()),
@@ -155,17 +156,17 @@ impl SqliteStore<'_> {
         Ok(())
     }
 
-    /// The compare-and-set: `false` when the reminder isn't as the guard says.
-    fn set(&self, guard: Guard, set: &Set<'_>, at: Timestamp) -> LedgerResult<bool> {
-        let (nr, state, attempt, at) = (guard.nr, guard.state.as_str(), guard.attempt, micros(at));
+    /// Updates a reminder if it is in the expected state; returns whether it was.
+    fn set(&self, expected: ExpectedState, set: &RowUpdate<'_>, at: Timestamp) -> LedgerResult<bool> {
+        let (nr, state, attempt, at) = (expected.nr, expected.state.as_str(), expected.attempt, micros(at));
         let changed = match set {
-            Set::State { moved, unknown_fates, trial } => {
+            RowUpdate::State { moved, unknown_fates, trial } => {
                 let sql = "UPDATE reminder SET state = ?4, unknown_fates = ?5, updated_at = ?6, trial = ?7 \
                     WHERE nr = ?1 AND state = ?2 AND attempt = ?3";
                 let to = moved.to().as_str();
                 self.statements.run(sql, params![nr, state, attempt, to, unknown_fates, at, trial])?
             }
-            Set::Taken { moved, attempt: number, account } => {
+            RowUpdate::Taken { moved, attempt: number, account } => {
                 let sql = "UPDATE reminder SET state = ?4, attempt = ?5, updated_at = ?6 \
                     WHERE nr = ?1 AND state = ?2 AND attempt = ?3";
                 let changed = self.statements.run(sql, params![nr, state, attempt, moved.to().as_str(), number, at])?;
@@ -175,19 +176,19 @@ impl SqliteStore<'_> {
                 }
                 changed
             }
-            Set::Retry { moved, next_at, tries, unknown_fates, contact_renewed } => {
+            RowUpdate::Retry { moved, next_at, tries, unknown_fates, contact_renewed } => {
                 let sql = "UPDATE reminder SET state = ?4, next_at = ?5, tries = ?6, unknown_fates = ?7, \
                     contact_renewed = ?8, updated_at = ?9 WHERE nr = ?1 AND state = ?2 AND attempt = ?3";
                 let (to, next_at) = (moved.to().as_str(), micros(*next_at));
                 let values = params![nr, state, attempt, to, next_at, tries, unknown_fates, contact_renewed, at];
                 self.statements.run(sql, values)?
             }
-            Set::Withdrawn { moved } => {
+            RowUpdate::Withdrawn { moved } => {
                 let sql = "UPDATE reminder SET state = ?4, withdrawn = 1, updated_at = ?5 \
                     WHERE nr = ?1 AND state = ?2 AND attempt = ?3";
                 self.statements.run(sql, params![nr, state, attempt, moved.to().as_str(), at])?
             }
-            Set::Told { moved, outcome, heard_at } => {
+            RowUpdate::Told { moved, outcome, heard_at } => {
                 let (word, told_at) = (outcome.map(|told| told.outcome.as_str()), outcome.map(|told| micros(told.at)));
                 let by_person = outcome.is_some_and(|told| told.teller == Teller::Person);
                 let (to, heard_at) = (moved.to().as_str(), heard_at.map(micros));
@@ -195,15 +196,15 @@ impl SqliteStore<'_> {
                 self.sending.borrow_mut().retain(|_, held| held.nr != nr);
                 self.statements.run(TOLD, params![nr, state, attempt, to, word, told_at, by_person, heard_at, at])?
             }
-            Set::PutOff { next_at } => {
+            RowUpdate::PutOff { next_at } => {
                 let sql = "UPDATE reminder SET next_at = ?4, waited_for_opening = 1 \
                     WHERE nr = ?1 AND state = ?2 AND attempt = ?3";
                 self.statements.run(sql, params![nr, state, attempt, micros(*next_at)])?
             }
-            Set::Columns(columns) => {
-                let guard = [number(nr), text(state), number(attempt)];
+            RowUpdate::Columns(columns) => {
+                let expected = [number(nr), text(state), number(attempt)];
                 let changed =
-                    self.statements.run(&UPDATE, params_from_iter(guard.into_iter().chain(values(columns))))?;
+                    self.statements.run(&UPDATE, params_from_iter(expected.into_iter().chain(values(columns))))?;
                 if changed == 1 {
                     self.write_content(nr, columns)?;
                 }

@@ -8,7 +8,7 @@ pub(super) const INDEXED: &str = "appointment_id IS NOT NULL AND (attempt IS NUL
 const NAMES: &str = "WITH RECURSIVE names (name) AS (SELECT min(schedule) FROM reminder UNION ALL \
     SELECT (SELECT min(schedule) FROM reminder WHERE schedule > name) FROM names WHERE name NOT NULL)";
 
-/// The condition, for the appointment that is the parameter of that number. The intents and deliveries of its reminders,
+/// The condition, for the appointment that is the parameter of this number. The intents and deliveries of its reminders,
 /// which the index leaves out, are found by the times of their attempts.
 pub(super) fn of_appointment(parameter: usize) -> String {
     let by_time = |time: &str, event: &str| {

@@ -54,8 +54,8 @@ impl SqliteStore<'_> {
     }
 }
 
-/// Accepted calls by the intents that the log has of a time. The log's rows lie in the order of their times; an index of attempts by
-/// time would be written with each call. An accepted reminder's last attempt is its call.
+/// The accepted calls of a time, found by the intents that the log has of it. The log's rows lie in the order of their times; an
+/// index of attempts by time would be written with each call. An accepted reminder's last attempt is its call.
 pub(super) const ACCEPTED: &str = "SELECT r.schedule, l.at, r.heard_at IS NOT NULL, r.outcome, r.id \
     FROM audit l NOT INDEXED CROSS JOIN reminder r ON r.id = l.reminder_id \
     WHERE l.seq > ?2 AND l.at >= ?1 AND l.event = 'delivery.intent' AND l.attempt = r.attempt AND r.state = 'delivered' \
@@ -78,7 +78,7 @@ pub(super) fn accepted(conn: &Connection, since: Timestamp) -> LedgerResult<Vec<
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// Unreported calls about appointments that start after an instant.
+/// The number of unreported calls about appointments that start after an instant.
 pub(super) fn unreported(conn: &Connection, after: Timestamp) -> LedgerResult<u64> {
     let sql =
         "SELECT count(*) FROM reminder INDEXED BY reminder_unreported WHERE outcome = 'unreported' AND starts_at > ?1";

@@ -23,7 +23,7 @@ fn canary(row: &Row<'_>) -> rusqlite::Result<CanaryRow> {
     })
 }
 
-/// Those that are asked for; `phones` hashes numbers: without it none is found by its number.
+/// The canaries that are asked for. `phones` hashes numbers: without it no canary is found by its number.
 pub(super) fn select(
     conn: &Connection,
     phones: Option<&PhoneKey>,
@@ -63,7 +63,7 @@ pub(super) fn select(
 }
 
 impl SqliteStore<'_> {
-    /// `phone` of a new one.
+    /// Writes a canary; `phone` is the number of a new one.
     pub(super) fn put_canary(&self, row: &CanaryRow, phone: Option<&str>) -> LedgerResult<()> {
         let sql = "INSERT INTO canary (id, schedule, account, is_test, sent_at, until, state, remote_id, phone_hash) \
             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (id) DO UPDATE SET state = excluded.state, \

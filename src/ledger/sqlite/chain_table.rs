@@ -50,13 +50,13 @@ impl LogTimes {
         Ok(Self { latest_at, set_back, saved: set_back })
     }
 
-    /// With one more row.
+    /// The times after one more row, written at `at`.
     pub(super) fn with(self, at: i64) -> Self {
         let latest_at = self.latest_at.max(at);
         Self { latest_at, set_back: self.set_back.max(latest_at.saturating_sub(at)), ..self }
     }
 
-    /// After a transaction was lost: what it saved is written again.
+    /// The times after a transaction was lost: what it saved is written again.
     pub(super) fn unsaved(self) -> Self {
         Self { saved: -1, ..self }
     }

@@ -60,7 +60,7 @@ where
 /// An id as the tables hold it, so that people can read them: 36 lower-case characters.
 pub(super) struct IdText([u8; uuid::fmt::Hyphenated::LENGTH]);
 
-/// That form of an id.
+/// The id in the form that the tables hold.
 pub(super) fn id_text(id: Uuid) -> IdText {
     let mut text = [0; uuid::fmt::Hyphenated::LENGTH];
     id.hyphenated().encode_lower(&mut text);

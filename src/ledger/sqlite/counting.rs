@@ -11,7 +11,7 @@ use crate::audit::fates::{DECIDING, DecidedFate, FateCount, FateRow, SETTLING};
 use crate::ledger::{FatesAsk, LedgerError, LedgerResult, QueueSlot, SLOT_MICROS};
 use crate::reminder::ReminderId;
 
-/// The instant at which the unit of that number begins.
+/// The instant at which the unit of this number begins.
 fn begins(number: i64, length: i64) -> Result<Timestamp, LedgerError> {
     Timestamp::from_microsecond(number * length)
         .map_err(|_| LedgerError::Storage("a row of the log has a time that no calendar has".into()))
@@ -78,7 +78,7 @@ fn fate_row<'r>(row: &'r Row<'_>) -> rusqlite::Result<FateRow<'r>> {
 pub(super) const SETTLED_LATER: &str = "SELECT l.seq FROM kind_row k CROSS JOIN audit l ON l.seq = k.seq \
     WHERE k.schedule = ?1 AND k.event = ?2 AND k.reason = ?3 AND l.at >= ?4";
 
-/// Those that it doesn't have yet, of every schedule.
+/// The rows of those kinds, of every schedule, that the log's index doesn't have yet.
 pub(super) static SETTLED_NOT_INDEXED: LazyLock<String> = LazyLock::new(|| {
     // words of closed sets need no quoting
     let kinds = SETTLING.map(|(event, reason)| format!("(event = '{event}' AND reason = '{reason}')"));
@@ -88,7 +88,7 @@ pub(super) static SETTLED_NOT_INDEXED: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-/// One row, as it decides a fate.
+/// The columns of one row that decide a fate.
 const FATE: &str = "SELECT seq, at, event, schedule, appointment_id, reminder_id, reason, \
     CASE WHEN appointment_id IS NULL THEN detail END FROM audit WHERE seq = ?1";
 
@@ -104,7 +104,7 @@ pub(super) static FATES: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-/// Pending reminders that are due before `until`, by schedule and five minutes.
+/// The pending reminders that are due before `until`, counted for each schedule and every five minutes.
 pub(super) fn queue(conn: &Connection, until: Timestamp) -> LedgerResult<Vec<QueueSlot>> {
     let sql = format!(
         "SELECT schedule, next_at / {SLOT_MICROS}, count(*) FROM reminder INDEXED BY pending_next \

@@ -54,7 +54,7 @@ fn listed(seqs: &[i64]) -> String {
     serde_json::Value::from(seqs).to_string()
 }
 
-/// The reminders to that phone, also those whose phone is no longer kept and that the log knows: `of_phone` are its rows about
+/// The reminders to this phone, also those whose phone is no longer kept and that the log knows: `of_phone` are its rows about
 /// the phone.
 fn reminders(conn: &Connection, phone: &str, of_phone: &[i64]) -> LedgerResult<BTreeSet<i64>> {
     let sql = "SELECT nr FROM reminder WHERE phone = ?1 UNION SELECT r.nr FROM audit l JOIN reminder r ON r.id = l.reminder_id \
@@ -63,7 +63,7 @@ fn reminders(conn: &Connection, phone: &str, of_phone: &[i64]) -> LedgerResult<B
     Ok(statement.query_map(params![phone, listed(of_phone)], |row| row.get(0))?.collect::<Result<_, _>>()?)
 }
 
-/// The rows of the log about that phone and about those reminders, and those without a phone about their appointments.
+/// The rows of the log about this phone and about those reminders, and those without a phone about their appointments.
 fn rows(
     conn: &Connection,
     reminders: &BTreeSet<i64>,

@@ -30,7 +30,7 @@ fn of_digits(conn: &Connection, digits: &str) -> LedgerResult<FoundPeople> {
     let last: Option<i64> = conn.query_row("SELECT max(seq) FROM audit", [], |row| row.get(0))?;
     let after = last.unwrap_or(0).saturating_sub_unsigned(FoundPeople::ROWS).max(0);
     let mut statement = conn.prepare_cached(OF_DIGITS)?;
-    let found = statement.query_map(params![after, digits, FoundPeople::MOST as u64], |row| {
+    let found = statement.query_map(params![after, digits, FoundPeople::MAX_APPOINTMENTS as u64], |row| {
         Ok(FoundAppointment { schedule: row.get(0)?, appointment_id: row.get(1)? })
     })?;
     let appointments = found.collect::<Result<_, _>>()?;
@@ -88,7 +88,7 @@ struct EachOnce {
 
 impl EachOnce {
     fn is_full(&self) -> bool {
-        self.appointments.len() >= FoundPeople::MOST
+        self.appointments.len() >= FoundPeople::MAX_APPOINTMENTS
     }
 
     fn add(&mut self, appointment: FoundAppointment) {

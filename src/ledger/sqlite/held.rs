@@ -1,4 +1,4 @@
-//! shell: reminders as verbs load them.
+//! shell: loads reminders for the decisions of verbs.
 
 use std::collections::BTreeSet;
 
@@ -8,8 +8,8 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::columns::{COUNTED, day, id_text, micros, time, time_or_null, uuid, uuid_or_null, word, word_or_null};
 use super::lookups::Bounds;
 use super::store::SqliteStore;
-use crate::ledger::change::HeldRow;
-use crate::ledger::store::{CallsAsk, DueAsk, DueRow, Many, One};
+use crate::ledger::change::LoadedReminder;
+use crate::ledger::store::{CallsAsk, DueAsk, DueRow, ManyReminders, OneReminder};
 use crate::ledger::{LedgerResult, Step};
 use crate::outcome::{ReportedOutcome, Teller};
 use crate::reminder::{CallKind, Priority, ReminderId, RunId};
@@ -40,8 +40,8 @@ const HELD: &str = held_columns!();
 /// How many they are.
 const HELD_WIDTH: usize = 32;
 
-fn held(row: &Row<'_>) -> rusqlite::Result<HeldRow> {
-    Ok(HeldRow {
+fn held(row: &Row<'_>) -> rusqlite::Result<LoadedReminder> {
+    Ok(LoadedReminder {
         nr: row.get(0)?,
         id: ReminderId(uuid(row, 1)?),
         run_id: RunId(uuid(row, 2)?),
@@ -87,13 +87,13 @@ fn due_row(row: &Row<'_>) -> rusqlite::Result<DueRow> {
 }
 
 impl SqliteStore<'_> {
-    pub(super) fn one(&self, which: &One<'_>) -> LedgerResult<Option<HeldRow>> {
+    pub(super) fn one(&self, which: &OneReminder<'_>) -> LedgerResult<Option<LoadedReminder>> {
         let found = match which {
-            One::Id(id) => {
+            OneReminder::Id(id) => {
                 let sql = format!("SELECT {HELD} FROM reminder r WHERE r.id = ?1");
                 self.conn.prepare_cached(&sql)?.query_row([id_text(id.0)], held)
             }
-            One::Key(schedule, planned) => {
+            OneReminder::Key(schedule, planned) => {
                 let sql = concat!(
                     "SELECT ",
                     held_columns!(),
@@ -106,7 +106,7 @@ impl SqliteStore<'_> {
                     held,
                 )
             }
-            One::Sending(id, attempt) => {
+            OneReminder::Sending(id, attempt) => {
                 if let Some(taken) = self.sending.borrow_mut().remove(id)
                     && taken.attempt == *attempt
                 {
@@ -120,9 +120,9 @@ impl SqliteStore<'_> {
         Ok(found.optional()?)
     }
 
-    pub(super) fn many(&self, which: &Many<'_>) -> LedgerResult<Vec<HeldRow>> {
-        let rows: rusqlite::Result<Vec<HeldRow>> = match which {
-            Many::In(states) => {
+    pub(super) fn many(&self, which: &ManyReminders<'_>) -> LedgerResult<Vec<LoadedReminder>> {
+        let rows: rusqlite::Result<Vec<LoadedReminder>> = match which {
+            ManyReminders::In(states) => {
                 // words of a closed set need no quoting; a partial index serves each state by itself
                 let each: Vec<String> =
                     states.iter().map(|state| format!("SELECT nr FROM reminder WHERE state = '{state}'")).collect();
@@ -130,32 +130,36 @@ impl SqliteStore<'_> {
                 let sql = format!("SELECT {HELD} FROM reminder r WHERE r.nr IN ({all}) ORDER BY r.nr");
                 self.conn.prepare_cached(&sql)?.query_map([], held)?.collect()
             }
-            Many::PendingTo(phone) => {
+            ManyReminders::PendingTo(phone) => {
                 let sql =
                     format!("SELECT {HELD} FROM reminder r WHERE r.state = 'pending' AND r.phone = ?1 ORDER BY r.nr");
                 self.conn.prepare_cached(&sql)?.query_map([phone], held)?.collect()
             }
-            Many::OfPhone(phone) => {
+            ManyReminders::OfPhone(phone) => {
                 let sql = format!("SELECT {HELD} FROM reminder r WHERE r.phone = ?1 ORDER BY r.nr");
                 self.conn.prepare_cached(&sql)?.query_map([phone], held)?.collect()
             }
-            Many::OfStart(schedule, appointment_id, starts_at) => self.of_start(schedule, appointment_id, *starts_at),
-            Many::Silent(schedule, after) => self.silent(schedule, *after),
-            Many::PendingOf(schedule) => {
+            ManyReminders::OfStart(schedule, appointment_id, starts_at) => {
+                self.of_start(schedule, appointment_id, *starts_at)
+            }
+            ManyReminders::Silent(schedule, after) => self.silent(schedule, *after),
+            ManyReminders::PendingOf(schedule) => {
                 let sql = format!(
                     "SELECT {HELD} FROM reminder r WHERE r.schedule = ?1 AND r.state = 'pending' ORDER BY r.nr"
                 );
                 self.conn.prepare_cached(&sql)?.query_map([schedule], held)?.collect()
             }
-            Many::WithRemoteId(remote_id) => {
+            ManyReminders::WithRemoteId(remote_id) => {
                 let sql = format!(
                     "SELECT {HELD} FROM reminder r WHERE r.nr IN (SELECT reminder FROM attempt WHERE remote_id = ?1) \
                      ORDER BY r.nr"
                 );
                 self.conn.prepare_cached(&sql)?.query_map([remote_id], held)?.collect()
             }
-            Many::CalledBetween { account, from, until } => return self.called_between(account, *from, *until),
-            Many::Overdue(schedule, now) => {
+            ManyReminders::CalledBetween { account, from, until } => {
+                return self.called_between(account, *from, *until);
+            }
+            ManyReminders::Overdue(schedule, now) => {
                 let sql = format!(
                     "SELECT {HELD} FROM reminder r INDEXED BY pending_expiry WHERE r.schedule = ?1 \
                      AND r.state = 'pending' AND r.expires_at <= ?2 ORDER BY r.nr"
@@ -166,8 +170,8 @@ impl SqliteStore<'_> {
         Ok(rows?)
     }
 
-    /// Found as [`accepted`](super::calls::accepted) finds them.
-    fn called_between(&self, account: &str, from: Timestamp, until: Timestamp) -> LedgerResult<Vec<HeldRow>> {
+    /// The reminders called in a time, found as [`accepted`](super::calls::accepted) finds them.
+    fn called_between(&self, account: &str, from: Timestamp, until: Timestamp) -> LedgerResult<Vec<LoadedReminder>> {
         let bounds = Bounds::of_time(self.conn, from, Some(until))?;
         let intents = if bounds.are_whole(self.conn)? { INTENTS } else { INTENTS_PRUNED };
         let sql = format!("SELECT {HELD} FROM reminder r WHERE r.account = ?1 AND r.nr IN ({intents}) ORDER BY r.nr");
@@ -175,14 +179,14 @@ impl SqliteStore<'_> {
         Ok(self.conn.prepare_cached(&sql)?.query_map(values, held)?.collect::<Result<_, _>>()?)
     }
 
-    fn of_start(&self, schedule: &str, appointment_id: &str, at: Timestamp) -> rusqlite::Result<Vec<HeldRow>> {
+    fn of_start(&self, schedule: &str, appointment_id: &str, at: Timestamp) -> rusqlite::Result<Vec<LoadedReminder>> {
         let sql = format!(
             "SELECT {HELD} FROM reminder r WHERE r.schedule = ?1 AND r.appointment_id = ?2 AND r.starts_at = ?3 ORDER BY r.nr"
         );
         self.conn.prepare_cached(&sql)?.query_map(params![schedule, appointment_id, micros(at)], held)?.collect()
     }
 
-    fn silent(&self, schedule: &str, after: Timestamp) -> rusqlite::Result<Vec<HeldRow>> {
+    fn silent(&self, schedule: &str, after: Timestamp) -> rusqlite::Result<Vec<LoadedReminder>> {
         let sql = format!(
             "SELECT {HELD} FROM reminder r WHERE r.schedule = ?1 AND r.starts_at > ?2 AND r.state = 'delivered' \
              AND r.heard_at IS NULL AND (r.outcome IS NULL OR r.outcome = 'unreported') ORDER BY r.nr"
@@ -239,7 +243,7 @@ impl SqliteStore<'_> {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    pub(super) fn step(&self, of: &HeldRow) -> LedgerResult<Option<Step>> {
+    pub(super) fn step(&self, of: &LoadedReminder) -> LedgerResult<Option<Step>> {
         let sql = "SELECT step FROM attempt WHERE reminder = ?1 AND number = ?2";
         let mut statement = self.conn.prepare_cached(sql)?;
         let found: Option<String> = statement.query_row(params![of.nr, of.attempt], |row| row.get(0)).optional()?;

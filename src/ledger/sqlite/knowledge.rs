@@ -1,4 +1,4 @@
-//! shell: what a plan needs to know.
+//! shell: loads what a plan needs to know.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -75,7 +75,7 @@ pub(super) fn load(reader: &Reader, ask: &KnowledgeAsk) -> LedgerResult<Knowledg
         opted_out: opted_out(reader)?,
         usual_rows: super::runs::usual_rows(conn, &ask.schedule, &ask.comparable)?,
         wrong_numbers: wrong_numbers(reader, &ask.account)?,
-        // from where the next evaluation goes on: the last one of all rows, else the last one at all
+        // the next evaluation continues from the last one of all rows, or, where there is none, from the last one of any kind
         previous_evaluation: match seen_until {
             Some(whole) => Some(whole),
             None => schedules::last_evaluation(conn, &ask.schedule, ask.now)?,

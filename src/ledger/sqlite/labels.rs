@@ -57,7 +57,7 @@ pub(super) fn erase(
     Ok(())
 }
 
-/// Those of these appointments, as far as there are any.
+/// The labels of these appointments, as far as there are any.
 pub(super) fn read(
     conn: &Connection,
     appointments: &BTreeSet<(String, String)>,

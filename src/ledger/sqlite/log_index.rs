@@ -16,7 +16,7 @@ const MOST_NOT_INDEXED: u64 = 32_768;
 /// The rows about the phone with that keyed hash, between two numbers. The table knows the first four bytes of a hash.
 const OF_PHONE: &str = "SELECT l.seq FROM phone_row p CROSS JOIN audit l ON l.seq = p.seq \
     WHERE p.mark = substr(?1, 1, 4) AND p.seq > ?2 AND p.seq < ?3 AND l.phone_hash = ?1";
-/// Those that the table doesn't have yet.
+/// The rows about this phone that the table doesn't have yet.
 const YOUNGER_OF_PHONE: &str =
     "SELECT seq FROM audit WHERE seq > (SELECT seq FROM log_indexed_until) AND phone_hash = ?1";
 const INDEX: [&str; 3] = [
@@ -52,7 +52,7 @@ pub(super) fn all_of_phone(conn: &Connection, hash: &Hash) -> LedgerResult<Vec<i
     Ok(seqs)
 }
 
-/// Before a row of the log loses its phone's hash.
+/// Removes from the tables what they have of a row, before the log's row loses its phone's hash.
 pub(super) fn forget(conn: &Connection, seq: u64) -> LedgerResult<()> {
     Ok(conn.prepare_cached(FORGET)?.execute([seq]).map(drop)?)
 }
@@ -105,7 +105,7 @@ mod tests {
         format!("+1202555{:04}", 100 + place % 90)
     }
 
-    /// Appends rows up to that number, and more than the table waits for in one commit.
+    /// Appends rows up to this number, and more than the table waits for in one commit.
     fn append_until(store: &SqliteStore<'_>, last: u64) {
         let from = store.chain.get().seq;
         store.begin().expect("it begins");

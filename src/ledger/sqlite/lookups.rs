@@ -15,7 +15,7 @@ use crate::audit::{AuditFilter, Event};
 use crate::ledger::{LedgerResult, chain};
 
 /// How many rows are looked up at a time.
-pub(super) const FEW: u64 = 2_000;
+pub(super) const ROWS_AT_ONCE: u64 = 2_000;
 
 /// The numbers between which every row of a filter is, both excluded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,7 +28,7 @@ pub(super) struct Bounds {
 const FIRST_SINCE: &str = "SELECT seq FROM audit INDEXED BY audit_at WHERE at >= ?1 ORDER BY at, seq LIMIT 1";
 /// The last row, in the order of time, that is earlier.
 const LAST_BEFORE: &str = "SELECT seq FROM audit INDEXED BY audit_at WHERE at < ?1 ORDER BY at DESC, seq DESC LIMIT 1";
-/// Distinct schedules, from name to name along the table.
+/// Finds the next schedule's name: with it the distinct names are read one after another.
 const NEXT_SCHEDULE: &str = "SELECT min(schedule) FROM kind_row WHERE schedule > ?1";
 /// Whether a schedule (or none) has that event, and with which reason the combination begins.
 const HAS_EVENT: &str = "SELECT 1 FROM kind_row WHERE schedule = ?1 AND event = ?2 LIMIT 1";
@@ -45,7 +45,7 @@ const RUN_ENDS: &str =
     "SELECT (SELECT min(seq) FROM run_row WHERE run_id = ?1), (SELECT max(seq) FROM run_row WHERE run_id = ?1)";
 
 impl Bounds {
-    /// Of a filter. The clock may have been set back: a row is never more than `set_back` before one that was written
+    /// The bounds of a filter. The clock may have been set back: a row is never more than `set_back` before one that was written
     /// earlier, so that rows further away in time are further away in number, too.
     pub(super) fn of(conn: &Connection, filter: &AuditFilter) -> LedgerResult<Self> {
         let number = |seq: u64| i64::try_from(seq).unwrap_or(i64::MAX);
@@ -70,7 +70,7 @@ impl Bounds {
         Ok(bounds)
     }
 
-    /// Of the rows of a time.
+    /// The bounds of the rows that were written from `since` until `until`.
     pub(super) fn of_time(conn: &Connection, since: Timestamp, until: Option<Timestamp>) -> LedgerResult<Self> {
         Self::of(conn, &AuditFilter { since: Some(since), until, ..AuditFilter::default() })
     }

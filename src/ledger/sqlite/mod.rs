@@ -62,9 +62,9 @@ pub use steps::Steps;
 /// What the ledger is opened for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LedgerAccess {
-    /// To change it: takes the lock, creates what is missing.
+    /// Opens it for changes: takes the lock, creates what is missing.
     Write,
-    /// To read it while a service runs; nothing is created.
+    /// Opens it for reading while a service runs; nothing is created.
     Read,
 }
 
@@ -75,20 +75,21 @@ pub fn exists(path: &Path) -> bool {
     path.try_exists().unwrap_or(true)
 }
 
-/// Whether there is no ledger at `path`: no file, one without a byte, or one that is just being made. In a folder that may not be read there may be one:
-/// opening it shows that.
+/// Whether there is no ledger at `path`: no file, one without a byte, or one that is just being made. In a folder that may not be
+/// read there may be one: opening it shows that.
 #[must_use]
 pub fn is_missing(path: &Path) -> bool {
     !exists(path) || std::fs::metadata(path).is_ok_and(|file| file.len() == 0) || schema::is_blank(path)
 }
 
-/// What was lost of a ledger that [`is_missing`], if there was one.
+/// What was lost with a ledger that [`is_missing`]; `None` where there never was one.
 #[must_use]
 pub fn loss_of_missing(path: &Path) -> Option<Loss> {
     Before::of(path).ok().and_then(Before::lost)
 }
 
-/// The same where nobody is just making or restoring one: then it is refused, and nothing is left in its place.
+/// The loss because of which a missing ledger is refused instead of being created anew; `None` while another process is making or
+/// restoring it.
 #[must_use]
 pub fn loss_to_refuse(path: &Path) -> Option<Loss> {
     loss_of_missing(path)?;
@@ -133,10 +134,10 @@ fn open_for_reading(path: &Path) -> LedgerResult<Arc<Ledger>> {
     Ok(Ledger::new(None, Arc::new(SqliteReads { path, readers, found, continuity: None, steps })))
 }
 
-/// As [`open`] for writing, by steps that can be watched.
+/// Like [`open`] for writing, by steps that can be watched.
 ///
 /// # Errors
-/// As [`open`].
+/// Those of [`open`].
 pub fn open_by(path: impl AsRef<Path>, zones: Zones, steps: Steps) -> LedgerResult<Arc<Ledger>> {
     let path = path.as_ref();
     let lock = files::lock(path)?;

@@ -51,7 +51,7 @@ fn target(row: &Row<'_>) -> rusqlite::Result<(String, TargetState)> {
     Ok((row.get(0)?, TargetState { forbidden: row.get(1)?, is_paused: row.get(2)? }))
 }
 
-/// Before when no next request of an account may start (µs UTC).
+/// For each account, the earliest time at which its next request may start (µs UTC).
 pub(super) fn rates(conn: &Connection) -> LedgerResult<BTreeMap<String, i64>> {
     let mut statement = conn.prepare_cached("SELECT name, tat FROM account WHERE tat IS NOT NULL")?;
     Ok(statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?)

@@ -68,7 +68,7 @@ impl SqliteStore<'_> {
     }
 }
 
-/// Those that are asked for, in the order of their receipts.
+/// The requests that are asked for, in the order of their receipts.
 pub(super) fn select(conn: &Connection, ask: &PostsAsk) -> LedgerResult<Vec<PostRow>> {
     let (from, until) = (ask.from.map_or(i64::MIN, micros), ask.until.map_or(i64::MAX, micros));
     const ORDER: &str = "ORDER BY received_at, schedule, appointment_id";
@@ -108,7 +108,7 @@ pub(super) fn erase_of_phone(conn: &Connection, hash: &Hash) -> LedgerResult<()>
     Ok(())
 }
 
-/// Removes what was posted for the appointment of that reminder.
+/// Removes what was posted for the appointment of this reminder.
 pub(super) fn erase_of_reminder(conn: &Connection, nr: i64) -> LedgerResult<()> {
     let sql = "UPDATE inbox SET body = NULL, phone_hash = NULL WHERE (schedule, appointment_id) = \
         (SELECT schedule, appointment_id FROM reminder WHERE nr = ?1)";

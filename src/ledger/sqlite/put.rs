@@ -15,8 +15,8 @@ use crate::plan::FirstSight;
 use crate::reminder::RunFailure;
 
 impl SqliteStore<'_> {
-    /// Adds rows of another ledger's opt-out list that has the same key; those that are there already stay. Answers how many
-    /// are new.
+    /// Adds numbers from the opt-out list of another ledger with the same key; those that are on this one's list already stay as
+    /// they are. Returns how many are new.
     pub(super) fn take_over_optouts(&self, listed: &[OptOutRow]) -> LedgerResult<u64> {
         let sql = "INSERT INTO optout (phone_hash, phone_last4, since, actor, reason) VALUES (?1, ?2, ?3, ?4, ?5) \
             ON CONFLICT (phone_hash) DO NOTHING";
@@ -38,10 +38,10 @@ impl SqliteStore<'_> {
                 Ok(())
             }
             Put::Account(name, hold) => self.put_account(name, hold),
-            Put::Rate(name, tat) => {
+            Put::Rate(name, free_at) => {
                 let sql = "INSERT INTO account (name, tat) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE \
                     SET tat = excluded.tat WHERE tat IS NOT excluded.tat";
-                self.conn.prepare_cached(sql)?.execute(params![name, tat])?;
+                self.conn.prepare_cached(sql)?.execute(params![name, free_at])?;
                 Ok(())
             }
             Put::Target(schedule, state) => self.put_target(schedule, *state),

@@ -86,7 +86,8 @@ impl Where {
         }
     }
 
-    /// In one of these states: each is looked up by itself, so that its own index serves and settled rows cost nothing.
+    /// Adds the condition that a reminder is in one of these states: each is looked up by itself, so that its own index serves
+    /// and settled rows cost nothing.
     fn in_states(&mut self, states: &[State], schedule: Option<String>) {
         let of_schedule = schedule.map_or_else(String::new, |schedule| {
             self.values.push(schedule.into());
@@ -224,7 +225,7 @@ pub(super) fn next_time(conn: &Connection, schedule: &str, now: Timestamp) -> Le
 }
 
 /// Rows of one page.
-const PAGE: u64 = 10_000;
+const PAGE_ROWS: u64 = 10_000;
 
 /// A row of the table, in the order of its columns.
 fn audit_row(row: &Row<'_>) -> rusqlite::Result<AuditRow> {
@@ -238,8 +239,8 @@ fn audit_row(row: &Row<'_>) -> rusqlite::Result<AuditRow> {
 /// One page of the log, oldest first.
 pub(super) fn audit(reader: &Reader, filter: &AuditFilter) -> LedgerResult<Vec<AuditRow>> {
     let limit = match filter.newest {
-        true => filter.limit.unwrap_or(PAGE),
-        false => filter.limit.unwrap_or(PAGE).min(PAGE),
+        true => filter.limit.unwrap_or(PAGE_ROWS),
+        false => filter.limit.unwrap_or(PAGE_ROWS).min(PAGE_ROWS),
     };
     let bounds = Bounds::of(&reader.conn, filter)?;
     let mut conditions = audit_conditions(reader, filter)?;
@@ -295,7 +296,7 @@ fn by_index(
     let mut rows: Vec<AuditRow> = Vec::new();
     loop {
         let wanted = limit - rows.len() as u64;
-        let FoundRows { seqs, is_all } = lookups::find(reader, filter, bounds, wanted.min(lookups::FEW))?;
+        let FoundRows { seqs, is_all } = lookups::find(reader, filter, bounds, wanted.min(lookups::ROWS_AT_ONCE))?;
         let (first, last) = (seqs.first().copied(), seqs.last().copied());
         let mut of_these = conditions.clone();
         of_these.among("seq", &seqs.into());

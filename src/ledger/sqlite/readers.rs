@@ -9,9 +9,9 @@ use super::files::KeyBytes;
 use super::schema;
 use crate::ledger::LedgerResult;
 
-/// So many connections wait for the next read; what a burst opened beyond them is closed again. Each holds a page cache
-/// of its own (2 MiB), and two cores never read through many at once.
-pub(super) const KEPT: usize = 4;
+/// This many connections wait for the next read; what a burst opened beyond them is closed again. Each holds a page cache of its
+/// own (2 MiB), and two cores never read through many at once.
+pub(super) const IDLE_CONNECTIONS: usize = 4;
 
 /// A connection with what reads need.
 pub(super) struct Reader {
@@ -53,7 +53,7 @@ impl Readers {
 
     fn keep(&self, reader: Reader) {
         let mut idle = self.idle.lock().expect("no holder of the readers' lock can panic");
-        if idle.len() < KEPT {
+        if idle.len() < IDLE_CONNECTIONS {
             idle.push(reader);
         } else {
             drop(idle);
@@ -98,6 +98,6 @@ mod tests {
             assert_eq!(descriptors_of(&path), burst, "each read has a connection of its own");
             all_seen.wait();
         });
-        assert_eq!(descriptors_of(&path), KEPT);
+        assert_eq!(descriptors_of(&path), IDLE_CONNECTIONS);
     }
 }

@@ -1,4 +1,4 @@
-//! shell: the readers' side of the ledger in SQLite: each question sees one unchanging state.
+//! shell: the side of the ledger in SQLite that only reads: each question sees one unchanging state.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::continuity::Continuity;
-use super::readers::{KEPT, Readers};
+use super::readers::{IDLE_CONNECTIONS, Readers};
 use super::steps::Steps;
 use super::{
     backup, calls, canaries, chain_table, counting, finding, knowledge, labels, outcomes, pauses, posts, queries, runs,
@@ -34,14 +34,14 @@ pub(super) struct SqliteReads {
     pub(super) readers: Readers,
     /// What was found when it was opened for reading.
     pub(super) found: Option<Loss>,
-    /// Of a ledger that is opened for writing.
+    /// The watch over a ledger that is opened for writing.
     pub(super) continuity: Option<Arc<Continuity>>,
     pub(super) steps: Steps,
 }
 
 impl Reads for SqliteReads {
     fn places(&self) -> usize {
-        KEPT
+        IDLE_CONNECTIONS
     }
     fn schedules(&self, name: Option<&str>) -> LedgerResult<Vec<ScheduleStanding>> {
         self.readers.read(|reader| schedules::standings(&reader.conn, name))

@@ -51,10 +51,10 @@ pub fn restore(ask: &Restore, zones: Zones) -> LedgerResult<Restored> {
     restore_by(ask, zones, &Steps::default())
 }
 
-/// As [`restore`], by steps that can be watched.
+/// Like [`restore`], by steps that can be watched.
 ///
 /// # Errors
-/// As [`restore`].
+/// Those of [`restore`].
 pub fn restore_by(ask: &Restore, zones: Zones, steps: &Steps) -> LedgerResult<Restored> {
     // before anything is made or changed in the ledger's folder
     let copy = disk::open(&ask.copy, Links::Followed).map_err(|error| unreadable(&ask.copy, &error))?;
@@ -73,12 +73,12 @@ pub fn restore_by(ask: &Restore, zones: Zones, steps: &Steps) -> LedgerResult<Re
     Ok(Restored { kept, ..restored })
 }
 
-/// Unfinished: nothing depends on it.
+/// The path of the unfinished file, on which nothing depends.
 fn draft(path: &Path) -> PathBuf {
     beside(path, ".restoring")
 }
 
-/// Finished: it is the ledger from here on.
+/// The path of the finished file: it is the ledger from here on.
 fn ready(path: &Path) -> PathBuf {
     beside(path, ".restored")
 }

@@ -1,4 +1,4 @@
-//! shell: runs as they are read.
+//! shell: reads runs.
 
 use std::collections::BTreeMap;
 
@@ -106,7 +106,7 @@ pub(super) fn days() -> String {
     )
 }
 
-/// Those that are asked for, oldest first.
+/// The runs that are asked for, oldest first.
 pub(super) fn select(conn: &Connection, ask: &RunsAsk) -> LedgerResult<Vec<RunRow>> {
     let rows: rusqlite::Result<Vec<RunRow>> = match ask {
         RunsAsk::Id(id) => {

@@ -1,4 +1,4 @@
-//! shell: opening the file, and its schema's history.
+//! shell: opens the database file and brings its schema up to date.
 
 use std::fs::OpenOptions;
 use std::io::Read as _;
@@ -51,11 +51,11 @@ const NEWEST_SCHEMA: &str = include_str!("../migrations/newest.sql");
 /// What the newest migration makes.
 pub(super) const VERSION: usize = MIGRATIONS.len();
 
-/// Another program (a backup, a shell) may hold the file this long.
+/// The time for which another program (a backup, a shell) may hold the file.
 const BUSY_MILLIS: u32 = 5_000;
-/// At the end readers are awaited this long; none of them needs longer but a backup.
+/// The time for which the end waits for readers; only a backup needs longer.
 const READERS_MILLIS: u32 = 1_000;
-/// Distinct statements of all verbs, with room.
+/// The number of distinct statements of all verbs, with room for more.
 const STATEMENTS: usize = 192;
 
 /// Whether one of the migrations contains this statement, as SQLite keeps it.
@@ -66,9 +66,9 @@ pub(super) fn has_statement(sql: &str) -> bool {
 /// Whether a migration keeps the file as it was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Copies {
-    /// One of each version, as `.schema-N`.
+    /// A copy of each version stays, as `.schema-N`.
     Kept,
-    /// None: it is a copy itself.
+    /// No copy is made: the file is one itself.
     None,
 }
 
@@ -84,17 +84,17 @@ pub(super) fn open(path: &Path, copies: Copies, steps: &Steps) -> LedgerResult<C
         &conn,
         &[
             ("busy_timeout", &BUSY_MILLIS.to_string()),
-            // of a new file: rows of the log are long, and twice the page makes half the pages to write
+            // for new files: rows of the log are long, and pages of twice the usual size mean half as many to write
             ("page_size", "8192"),
             ("journal_mode", "WAL"),
             ("synchronous", "FULL"),
             ("foreign_keys", "ON"),
             ("recursive_triggers", "ON"),
             ("trusted_schema", "OFF"),
-            // a checkpoint syncs twice and copies pages that the next groups change again: not while thousands are sent
+            // a checkpoint syncs twice and copies pages that soon change again: with this many pages none is made while thousands are sent
             ("wal_autocheckpoint", "8000"),
             ("journal_size_limit", "67108864"),
-            // KiB: what is sent next and the ends of the tables; what else is read is in the system's cache
+            // in KiB: enough for what is sent next and for the ends of the tables; other pages are in the system's cache
             ("cache_size", "-4096"),
             ("temp_store", "MEMORY"),
         ],

@@ -15,7 +15,7 @@ use crate::reminder::{ReminderId, ReminderKey};
 use crate::schedule::ScheduleMode;
 use crate::seeded::SeededMap;
 
-/// Writes one, and the appointments that it would have told of; what is known stays as it is.
+/// Writes a rehearsed call, and the appointments that it would have told of; one that is known already stays as it is.
 pub(super) fn put(conn: &Connection, shadowed: &ShadowedCall<'_>) -> LedgerResult<()> {
     let sql = "INSERT INTO shadow (schedule, appointment_id, starts_at, lead, id, account, person, due_day, due_at, at, send_at) \
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT DO NOTHING";
@@ -39,14 +39,15 @@ pub(super) fn put(conn: &Connection, shadowed: &ShadowedCall<'_>) -> LedgerResul
     Ok(())
 }
 
-/// Removes those whose payloads would have been removed.
+/// Removes the rehearsed calls whose payloads would have been removed by now.
 pub(super) fn prune(conn: &Connection, prune: &Prune) -> LedgerResult<()> {
     conn.prepare_cached("DELETE FROM shadow WHERE at < ?1")?.execute([micros(prune.payloads_before)])?;
     Ok(())
 }
 
-/// They count as made: in shadow mode those of every schedule, for a live schedule its own whose time has come; the others it
-/// makes itself. For its persons they count where the call was not really made afterwards.
+/// Adds the rehearsed calls, which count as made: in shadow mode those of every schedule, for a live schedule its own whose time
+/// has come (the others it makes itself). In the limit of calls for each person they count where the call was not really made
+/// afterwards.
 pub(super) fn extend(
     conn: &Connection,
     ask: &KnowledgeAsk,
@@ -102,11 +103,11 @@ pub(super) fn extend(
     Ok(())
 }
 
-/// Rehearsed calls of which neither the time has come nor a reminder was made.
+/// The rehearsed calls whose time is still to come and of which no reminder was made.
 const TO_COME: &str = "FROM shadow s WHERE s.starts_at > ?1 AND s.send_at > ?1 AND NOT EXISTS (SELECT 1 FROM reminder r \
     WHERE r.schedule = s.schedule AND r.appointment_id = s.appointment_id AND r.starts_at = s.starts_at AND r.lead = s.lead)";
 
-/// Those of a schedule, with their due times.
+/// A schedule's rehearsed calls that are still to come, with their due times.
 fn to_come(conn: &Connection, schedule: &Arc<str>, now: Timestamp) -> LedgerResult<SeededMap<ReminderKey, Timestamp>> {
     let sql = format!("SELECT appointment_id, starts_at, lead, due_at {TO_COME} AND s.schedule = ?2");
     let mut statement = conn.prepare_cached(&sql)?;
@@ -118,7 +119,7 @@ fn to_come(conn: &Connection, schedule: &Arc<str>, now: Timestamp) -> LedgerResu
     Ok(found.collect::<Result<_, _>>()?)
 }
 
-/// How many each schedule has.
+/// For each schedule, the number of rehearsed calls that are still to come.
 pub(super) fn count_to_come(conn: &Connection, now: Timestamp) -> LedgerResult<BTreeMap<String, u64>> {
     let mut statement = conn.prepare_cached(&format!("SELECT s.schedule, count(*) {TO_COME} GROUP BY s.schedule"))?;
     let found = statement.query_map([micros(now)], |row| Ok((row.get(0)?, row.get(1)?)))?;

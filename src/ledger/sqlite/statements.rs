@@ -20,7 +20,7 @@ impl<'c> Statements<'c> {
         Self { conn, prepared: RefCell::default() }
     }
 
-    /// Runs a statement that changes rows; answers how many.
+    /// Runs a statement that changes rows; returns how many.
     pub(super) fn run(&self, sql: &'static str, values: impl Params) -> rusqlite::Result<usize> {
         self.find(sql)?.borrow_mut().execute(values)
     }

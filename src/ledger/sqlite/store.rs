@@ -1,4 +1,4 @@
-//! shell: the writer's side of the ledger in SQLite: what its one connection loads and writes.
+//! shell: the side of the ledger in SQLite that writes: what its one writing connection loads and writes.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,11 +16,12 @@ use super::{canaries, erasure, held, log_index, loss, maintenance, pauses, queri
 use crate::attempt::TargetAddress;
 use crate::audit::Entry;
 use crate::ledger::chain::{Hash, PhoneKey, Sealing};
-use crate::ledger::change::{Change, HeldRow};
+use crate::ledger::change::{Change, LoadedReminder};
 use crate::ledger::effects::TargetState;
 use crate::ledger::outcomes::CallRow;
 use crate::ledger::store::{
-    Applied, CallsAsk, DueAsk, DueRow, Erased, Many, One, Put, Removed, Store, StoredSchedule, Transaction,
+    Applied, CallsAsk, DueAsk, DueRow, Erased, ManyReminders, OneReminder, Put, Removed, Store, StoredSchedule,
+    Transaction,
 };
 use crate::ledger::witness::{Loss, NotedLoss, Witness};
 use crate::ledger::{
@@ -41,17 +42,17 @@ pub(super) struct SqliteStore<'c> {
     pub(super) chain: Cell<Chain>,
     /// The last row of the log that is in the tables of [`log_index`].
     pub(super) indexed_until: Cell<u64>,
-    /// How the times of its rows run.
+    /// What the times of the log's rows say about clocks that were set back.
     pub(super) times: Cell<LogTimes>,
     pub(super) salts: RefCell<Salts>,
     /// What is being sent, as it was taken: nothing that settling reads of it changes meanwhile.
-    pub(super) sending: RefCell<SeededMap<ReminderId, HeldRow>>,
+    pub(super) sending: RefCell<SeededMap<ReminderId, LoadedReminder>>,
     /// The audit log's end at the savepoint.
     saved_chain: Cell<Chain>,
 }
 
 impl<'c> SqliteStore<'c> {
-    /// For a draft, which nobody watches over yet.
+    /// A store for a draft, which no witness watches over yet.
     pub(super) fn new(conn: &'c Connection, key: &KeyBytes) -> LedgerResult<Self> {
         let chain = Chain::load(conn)?;
         Ok(Self {
@@ -69,12 +70,13 @@ impl<'c> SqliteStore<'c> {
         })
     }
 
-    /// For a ledger.
+    /// The store of a ledger that a witness watches over.
     pub(super) fn watched(self, continuity: Arc<Continuity>) -> Self {
         Self { continuity: Some(continuity), ..self }
     }
 
-    /// Before anybody is answered, so that nothing is sent whose intent the witness doesn't cover.
+    /// Tells the witness of the log's last row. It comes before anybody is answered, so that nothing is sent whose intent the
+    /// witness doesn't cover.
     fn acknowledge(&self) {
         if let Some(continuity) = &self.continuity {
             let Chain { seq, hash, .. } = self.chain.get();
@@ -82,7 +84,8 @@ impl<'c> SqliteStore<'c> {
         }
     }
 
-    /// After a transaction was lost: the log's end is what the file says, and what was taken in it is not being sent.
+    /// Forgets what a lost transaction has changed in memory: the log's end is what the file says, and what the transaction took
+    /// is not being sent.
     fn forget(&self) {
         if let Ok(chain) = Chain::load(self.conn) {
             self.chain.set(chain);
@@ -96,10 +99,10 @@ impl<'c> SqliteStore<'c> {
 }
 
 impl Store for SqliteStore<'_> {
-    fn reminder(&self, which: &One<'_>) -> LedgerResult<Option<HeldRow>> {
+    fn reminder(&self, which: &OneReminder<'_>) -> LedgerResult<Option<LoadedReminder>> {
         self.one(which)
     }
-    fn reminders(&self, which: &Many<'_>) -> LedgerResult<Vec<HeldRow>> {
+    fn reminders(&self, which: &ManyReminders<'_>) -> LedgerResult<Vec<LoadedReminder>> {
         self.many(which)
     }
     fn reminder_row(&self, id: ReminderId) -> LedgerResult<Option<ReminderRow>> {
@@ -124,7 +127,7 @@ impl Store for SqliteStore<'_> {
     fn address_hash(&self, address: &TargetAddress) -> Hash {
         self.phone_key.address_hash(address)
     }
-    fn step_of(&self, held: &HeldRow) -> LedgerResult<Option<Step>> {
+    fn step_of(&self, held: &LoadedReminder) -> LedgerResult<Option<Step>> {
         self.step(held)
     }
     fn has_optouts(&self) -> LedgerResult<bool> {
@@ -225,7 +228,7 @@ impl Store for SqliteStore<'_> {
         self.statements.run("UPDATE head SET seq = seq + 1", [])?;
         Ok(self.statements.run("UPDATE head SET seq = seq - 1", []).map(drop)?)
     }
-    fn keep_taken(&self, taken: HeldRow) {
+    fn keep_taken(&self, taken: LoadedReminder) {
         self.sending.borrow_mut().insert(taken.id, taken);
     }
 }

@@ -17,7 +17,7 @@ pub(super) fn put(conn: &Connection, schedule: &str, watched: &[WatchedLead]) ->
     Ok(())
 }
 
-/// Those of a schedule, the nearest to the start first.
+/// The watched leads of a schedule, the nearest to the start first.
 pub(super) fn of(conn: &Connection, schedule: &str) -> LedgerResult<Vec<WatchedLead>> {
     let mut statement =
         conn.prepare_cached("SELECT lead, since, due_from, rules FROM watched_lead WHERE schedule = ?1")?;

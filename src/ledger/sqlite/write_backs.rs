@@ -28,7 +28,7 @@ fn write_back(row: &Row<'_>) -> rusqlite::Result<WriteBackRow> {
     })
 }
 
-/// Those that are asked for.
+/// The write-backs that are asked for.
 pub(super) fn select(conn: &Connection, which: &WriteBacksAsk) -> LedgerResult<Vec<WriteBackRow>> {
     // words of a closed set need no quoting; a partial index serves each of these states
     let pending = format!("state = '{}'", WriteBackState::Pending);

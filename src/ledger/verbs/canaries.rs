@@ -1,4 +1,4 @@
-//! shell: canaries: begun, settled, heard, or passed in silence.
+//! shell: begins and settles canaries, and records whether something was heard of them.
 
 use jiff::Timestamp;
 
@@ -24,7 +24,7 @@ impl Tx<'_> {
         entry.map_or(Ok(()), |entry| self.store.append(&entry))
     }
 
-    /// Those of `[canary]` that are silent from now on.
+    /// Records that nothing was heard of canaries in time, and returns those that a `[canary]` table has sent.
     pub(in crate::ledger) fn pass_canaries(&self, now: Timestamp, actor: &str) -> LedgerResult<Vec<CanaryRow>> {
         let mut silent = Vec::new();
         for row in self.store.canaries(&CanariesAsk::Waiting)? {
@@ -54,7 +54,8 @@ impl Tx<'_> {
         Ok(Some(ReportTaken { reminder: Ok(row.id), outcome: None, is_duplicate, is_proof: false }))
     }
 
-    /// By its id, by its call's, or by its number where it alone was called then.
+    /// The canary to which a record belongs: known by its id, by its call's id, or by its number where nobody else was called at
+    /// that time.
     fn canary_of(&self, record: &RecordedCall) -> LedgerResult<Option<CanaryRow>> {
         let facts = &record.facts;
         let is_of_account = |row: &CanaryRow| row.account == record.account;

@@ -1,10 +1,10 @@
-//! shell: pauses set, lifted and ended; what answers mean for accounts and targets.
+//! shell: sets, lifts and ends pauses; records what answers mean for accounts and targets.
 
 use jiff::Timestamp;
 
 use super::Tx;
 use crate::audit::{Entry, Event};
-use crate::ledger::change::HeldRow;
+use crate::ledger::change::LoadedReminder;
 use crate::ledger::effects::{self, TargetState};
 use crate::ledger::gate::{AccountHold, Machine, PauseRow};
 use crate::ledger::store::Put;
@@ -44,7 +44,7 @@ impl Tx<'_> {
         })
     }
 
-    /// Ends pauses whose time is over, and answers what holds somebody still.
+    /// Ends pauses whose time is over, and returns what holds somebody still.
     pub(super) fn end_pauses(&self, now: Timestamp, actor: &str) -> LedgerResult<Holds> {
         // the sender asks the machine before it asks the ledger
         let mut holds = self.store.holds(Machine::default())?;
@@ -73,7 +73,7 @@ impl Tx<'_> {
     }
 
     /// Writes what an answer means for its account and its target.
-    pub(super) fn take_effect(&self, held: &HeldRow, ended: &Settlement) -> LedgerResult<()> {
+    pub(super) fn take_effect(&self, held: &LoadedReminder, ended: &Settlement) -> LedgerResult<()> {
         match &ended.effect {
             Effect::None => Ok(()),
             Effect::PauseAccountUntil(_) | Effect::PauseAccount { .. } => {

@@ -8,9 +8,9 @@ use jiff::Timestamp;
 
 use super::Tx;
 use crate::formats::posted;
-use crate::ledger::change::HeldRow;
+use crate::ledger::change::LoadedReminder;
 use crate::ledger::inbox::{self, Receipt};
-use crate::ledger::store::{Many, One, Put};
+use crate::ledger::store::{ManyReminders, OneReminder, Put};
 use crate::ledger::{
     LedgerError, LedgerResult, PostRow, PostStanding, PostTaken, RecordedRun, ReminderTerms, RequestedCall, RunEnd,
     RunRecord, TakePost, Withdraw, Withdrawal, life, returning,
@@ -55,19 +55,19 @@ impl Tx<'_> {
         Ok(taken)
     }
 
-    /// Whoever is told that nobody is called finds nobody called by the request before.
-    fn cancel_renewed(&self, post: &TakePost, calls: &[HeldRow], reason: SkipReason) -> LedgerResult<()> {
+    /// Cancels the call of an earlier request when its renewal is refused: its sender is told that nobody is called.
+    fn cancel_renewed(&self, post: &TakePost, calls: &[LoadedReminder], reason: SkipReason) -> LedgerResult<()> {
         let Some(first) = inbox::first_call(calls) else { return Ok(()) };
-        let pending = self.store.reminder(&One::Id(first.id))?.filter(|held| held.state == State::Pending);
+        let pending = self.store.reminder(&OneReminder::Id(first.id))?.filter(|held| held.state == State::Pending);
         let Some(held) = pending else { return Ok(()) };
         self.apply(&life::cancelled(&held, inbox::refused_anew(&held, post, reason))?).map(drop)
     }
 
-    fn calls_of_post(&self, post: &PostRow) -> LedgerResult<Vec<HeldRow>> {
-        self.store.reminders(&Many::OfStart(&post.schedule, &post.appointment_id, post.received_at))
+    fn calls_of_post(&self, post: &PostRow) -> LedgerResult<Vec<LoadedReminder>> {
+        self.store.reminders(&ManyReminders::OfStart(&post.schedule, &post.appointment_id, post.received_at))
     }
 
-    /// In how many seconds the schedule accepts requests again; `None` if it does now.
+    /// The number of seconds until the schedule accepts requests again; `None` if it does now.
     fn is_full(&self, post: &TakePost) -> LedgerResult<Option<u64>> {
         let now = post.run.started_at;
         let (accepted, first) = self.store.accepted_posts(&post.schedule.name, inbox::first_minute(now))?;
@@ -76,7 +76,7 @@ impl Tx<'_> {
     }
 
     /// The plan of this request alone.
-    fn plan_of_post(&self, post: &TakePost, received_at: Timestamp, calls: &[HeldRow]) -> LedgerResult<Plan> {
+    fn plan_of_post(&self, post: &TakePost, received_at: Timestamp, calls: &[LoadedReminder]) -> LedgerResult<Plan> {
         let target = post.target.as_ref().map(|address| self.store.address_hash(address));
         let name: Arc<str> = post.schedule.name.as_str().into();
         let reminders: SeededMap<_, _> =
@@ -156,7 +156,7 @@ impl Tx<'_> {
 
     fn planned_call(&self, recorded: &RecordedRun) -> LedgerResult<PostTaken> {
         for id in &recorded.reminders {
-            if let Some(held) = self.store.reminder(&One::Id(*id))?.filter(|held| held.lead == Lead::NOW) {
+            if let Some(held) = self.store.reminder(&OneReminder::Id(*id))?.filter(|held| held.lead == Lead::NOW) {
                 return Ok(PostTaken::Accepted(inbox::of_call(&held)));
             }
         }
@@ -220,13 +220,13 @@ impl Tx<'_> {
         Ok(Withdrawal::Done(RequestedCall { state: Some(State::Cancelled), ..call }))
     }
 
-    /// The request of that id, or of the reminder of that id.
+    /// The request of this id, or of the reminder of this id.
     fn post_named(&self, withdraw: &Withdraw) -> LedgerResult<Option<PostRow>> {
         if let Some(post) = self.store.post(&withdraw.schedule, &withdraw.id)? {
             return Ok(Some(post));
         }
         let Ok(id) = withdraw.id.parse::<ReminderId>() else { return Ok(None) };
-        let held = self.store.reminder(&One::Id(id))?.filter(|held| held.schedule == withdraw.schedule);
+        let held = self.store.reminder(&OneReminder::Id(id))?.filter(|held| held.schedule == withdraw.schedule);
         match held {
             Some(held) => self.store.post(&withdraw.schedule, &held.appointment_id),
             None => Ok(None),
@@ -240,7 +240,7 @@ impl Tx<'_> {
 }
 
 /// How the known request stands.
-fn known_call(before: Option<&PostRow>, calls: &[HeldRow]) -> LedgerResult<RequestedCall> {
+fn known_call(before: Option<&PostRow>, calls: &[LoadedReminder]) -> LedgerResult<RequestedCall> {
     let of_post = || before.map(inbox::of_post);
     let none = || LedgerError::Refused("there is no such request".to_owned());
     inbox::first_call(calls).map(inbox::of_call).or_else(of_post).ok_or_else(none)

@@ -2,7 +2,7 @@
 
 use super::Tx;
 use crate::audit::{Entry, Event};
-use crate::ledger::store::Many;
+use crate::ledger::store::ManyReminders;
 use crate::ledger::walk::erasure_mark;
 use crate::ledger::{Forget, Forgotten, LedgerError, LedgerResult, Prune, Pruned, life};
 use crate::reminder::State;
@@ -32,7 +32,7 @@ impl Tx<'_> {
 impl Tx<'_> {
     /// Cancels what is pending to the phone, erases the person, and records which rows of the log have lost what.
     pub(in crate::ledger) fn forget(&self, forget: &Forget) -> LedgerResult<Forgotten> {
-        let being_sent = self.store.reminders(&Many::OfPhone(&forget.phone))?;
+        let being_sent = self.store.reminders(&ManyReminders::OfPhone(&forget.phone))?;
         if let Some(held) = being_sent.iter().find(|held| held.state == State::Sending) {
             return Err(LedgerError::Refused(format!(
                 "a call to that number is being sent (reminder {}): try again in a minute; nothing was erased",

@@ -5,9 +5,9 @@ use jiff::Timestamp;
 
 use super::Tx;
 use crate::audit::{Entry, Event};
-use crate::ledger::change::HeldRow;
+use crate::ledger::change::LoadedReminder;
 use crate::ledger::doubt::{self, Doubt};
-use crate::ledger::store::{Many, Put};
+use crate::ledger::store::{ManyReminders, Put};
 use crate::ledger::witness::{AcceptLoss, NotedLoss};
 use crate::ledger::{LedgerError, LedgerResult, Restored};
 use crate::plan::Gap;
@@ -26,7 +26,7 @@ impl Tx<'_> {
     }
 
     /// The loss that the opening found is noted before anything else is written: what is planned from now on is judged by
-    /// the time it covers. Answers whether there is one.
+    /// the time it covers. Returns whether there is one.
     pub(super) fn note_loss(&self, now: Timestamp) -> LedgerResult<bool> {
         let is_lost = self.store.loss().is_some_and(|loss| loss.can_be_accepted());
         if is_lost && self.store.noted_loss()?.is_none() {
@@ -58,10 +58,10 @@ impl Tx<'_> {
     fn forget_calls(&self, why: &Doubt<'_>, forgotten: &NotedLoss, sentence: &str) -> LedgerResult<Restored> {
         let gap = forgotten.gap;
         self.store.put(&Put::Gap(gap))?;
-        let open = self.store.reminders(&Many::In(&[State::Pending, State::Sending]))?;
+        let open = self.store.reminders(&ManyReminders::In(&[State::Pending, State::Sending]))?;
         let mut uncertain = 0;
         let may_have_been_sent =
-            |held: &&HeldRow| held.nr <= forgotten.last_nr && !doubt::is_due_after(held, gap.until);
+            |held: &&LoadedReminder| held.nr <= forgotten.last_nr && !doubt::is_due_after(held, gap.until);
         for held in open.iter().filter(may_have_been_sent) {
             self.apply(&doubt::doubted(held, why)?)?;
             uncertain += 1;

@@ -2,7 +2,7 @@
 
 use super::Tx;
 use crate::audit::{Entry, Event, LoggedPhone};
-use crate::ledger::store::{Many, Put};
+use crate::ledger::store::{ManyReminders, Put};
 use crate::ledger::{LedgerResult, OptOut, OptOutChange, OptOutSide, OptOutsChanged, life};
 use crate::reminder::SkipReason;
 
@@ -34,7 +34,7 @@ impl Tx<'_> {
         Ok(done)
     }
 
-    /// From now on these numbers are whoever's the source says.
+    /// Forgets that somebody else answered at these numbers: from now on they belong to whomever the source names.
     pub(in crate::ledger) fn forget_wrong_numbers(&self, change: &OptOutChange) -> LedgerResult<OptOutsChanged> {
         let mut done = OptOutsChanged::default();
         for phone in &change.phones {
@@ -50,7 +50,7 @@ impl Tx<'_> {
     }
 
     fn cancel_pending_to(&self, change: &OptOutChange, phone: &str) -> LedgerResult<u64> {
-        let pending = self.store.reminders(&Many::PendingTo(phone))?;
+        let pending = self.store.reminders(&ManyReminders::PendingTo(phone))?;
         for held in &pending {
             let entry = Entry {
                 reason: Some("opted_out".into()),

@@ -1,4 +1,5 @@
-//! shell: attempts settled, a crash recovered from, a person's decision, reminders past their time.
+//! shell: settles attempts, recovers from a crash, carries out what a person decides, and expires reminders that are past their
+//! time.
 
 use std::collections::HashMap;
 
@@ -7,7 +8,7 @@ use jiff::Timestamp;
 use super::Tx;
 use crate::audit::{Entry, Event};
 use crate::ledger::life::{self, CrashFinding};
-use crate::ledger::store::{Applied, Many, One, Put};
+use crate::ledger::store::{Applied, ManyReminders, OneReminder, Put};
 use crate::ledger::{
     CancelByHand, LedgerError, LedgerResult, Recover, Recovered, ReminderRow, Resolve, SettleTo, SettledAndTaken,
     Settlement, TakeIntents,
@@ -28,7 +29,7 @@ impl Tx<'_> {
 
     /// Settles one attempt; `false`, and nothing is written, when it isn't the one that is being made.
     fn settle(&self, ended: &Settlement) -> LedgerResult<bool> {
-        let Some(held) = self.store.reminder(&One::Sending(ended.reminder_id, ended.attempt))? else {
+        let Some(held) = self.store.reminder(&OneReminder::Sending(ended.reminder_id, ended.attempt))? else {
             return Ok(false);
         };
         let trial = ended.trial.as_ref().map(|address| self.store.address_hash(address));
@@ -59,7 +60,7 @@ impl Tx<'_> {
         // an older state doesn't know what was delivered since: nothing is sent again by itself
         let resend = if self.note_loss(recover.now)? { HashMap::new() } else { recover.resend.clone() };
         let recover = &Recover { resend, ..recover.clone() };
-        let found = self.store.reminders(&Many::In(&[State::Sending]))?;
+        let found = self.store.reminders(&ManyReminders::In(&[State::Sending]))?;
         let mut recovered = Recovered::default();
         for held in &found {
             let (change, found) = life::recovered(held, self.store.step_of(held)?, recover)?;
@@ -92,7 +93,7 @@ impl Tx<'_> {
     pub(in crate::ledger) fn resolve(&self, resolve: &Resolve) -> LedgerResult<ReminderRow> {
         let id = resolve.reminder_id;
         let none = || LedgerError::Refused(format!("there is no reminder {id}"));
-        let held = self.store.reminder(&One::Id(id))?.ok_or_else(none)?;
+        let held = self.store.reminder(&OneReminder::Id(id))?.ok_or_else(none)?;
         self.apply(&life::resolved(&held, resolve)?)?;
         self.store.reminder_row(id)?.ok_or_else(none)
     }
@@ -100,7 +101,7 @@ impl Tx<'_> {
     pub(in crate::ledger) fn cancel(&self, cancel: &CancelByHand) -> LedgerResult<ReminderRow> {
         let id = cancel.reminder_id;
         let none = || LedgerError::Refused(format!("there is no reminder {id}"));
-        let held = self.store.reminder(&One::Id(id))?.ok_or_else(none)?;
+        let held = self.store.reminder(&OneReminder::Id(id))?.ok_or_else(none)?;
         self.apply(&life::cancelled_by_hand(&held, cancel)?)?;
         self.store.reminder_row(id)?.ok_or_else(none)
     }
@@ -114,7 +115,7 @@ impl Tx<'_> {
 
     /// The same of one schedule.
     pub(super) fn expire(&self, schedule: &str, now: Timestamp, actor: &str) -> LedgerResult<u64> {
-        let overdue = self.store.reminders(&Many::Overdue(schedule, now))?;
+        let overdue = self.store.reminders(&ManyReminders::Overdue(schedule, now))?;
         for held in &overdue {
             self.apply(&life::expired(held, now, actor)?)?;
         }

@@ -1,13 +1,13 @@
-//! shell: records of calls: which reminder each belongs to, and what it changes, in one transaction.
+//! shell: takes records of calls: finds the reminder to which each belongs, and writes what it changes, in one transaction.
 
 use jiff::Timestamp;
 
 use super::Tx;
 use super::retries::{NextCall, RaisedOutcome};
 use crate::audit::{Entry, Event};
-use crate::ledger::change::HeldRow;
+use crate::ledger::change::LoadedReminder;
 use crate::ledger::outcomes::{self, CallRow, Digest};
-use crate::ledger::store::{LearntNumber, Many, One, Put};
+use crate::ledger::store::{LearntNumber, ManyReminders, OneReminder, Put};
 use crate::ledger::write_backs::NewOutcome;
 use crate::ledger::{
     LedgerError, LedgerResult, OptOutChange, OptOutSide, OutcomeByHand, OutcomeTerms, RecordOrigin, RecordedCall,
@@ -90,7 +90,11 @@ impl Tx<'_> {
     }
 
     /// The reminder that a record belongs to: by its id; by the call's; by contact and agent; by phone and agent.
-    fn reminder_of(&self, record: &RecordedCall, known: Option<&CallRow>) -> LedgerResult<Result<HeldRow, Unmatched>> {
+    fn reminder_of(
+        &self,
+        record: &RecordedCall,
+        known: Option<&CallRow>,
+    ) -> LedgerResult<Result<LoadedReminder, Unmatched>> {
         let facts = &record.facts;
         let named = facts.reminder_id.as_deref().map(str::parse::<ReminderId>);
         if let Some(Ok(id)) = named
@@ -104,7 +108,7 @@ impl Tx<'_> {
             return Ok(Ok(held));
         }
         if let Some(call_id) = facts.call_id.as_deref() {
-            let found = self.store.reminders(&Many::WithRemoteId(call_id))?;
+            let found = self.store.reminders(&ManyReminders::WithRemoteId(call_id))?;
             let found = found.into_iter().filter(|held| held.account == record.account).collect();
             if let Some(found) = only(found) {
                 return Ok(found);
@@ -116,12 +120,13 @@ impl Tx<'_> {
         self.called_person(record)
     }
 
-    fn of_account(&self, id: ReminderId, record: &RecordedCall) -> LedgerResult<Option<HeldRow>> {
-        Ok(self.store.reminder(&One::Id(id))?.filter(|held| held.account == record.account))
+    fn of_account(&self, id: ReminderId, record: &RecordedCall) -> LedgerResult<Option<LoadedReminder>> {
+        Ok(self.store.reminder(&OneReminder::Id(id))?.filter(|held| held.account == record.account))
     }
 
-    /// By whom was called: only what was sent shortly before the call's start is asked.
-    fn called_person(&self, record: &RecordedCall) -> LedgerResult<Result<HeldRow, Unmatched>> {
+    /// The reminder whose call reached the person that the record names: only calls that were sent shortly before the record's
+    /// are looked at.
+    fn called_person(&self, record: &RecordedCall) -> LedgerResult<Result<LoadedReminder, Unmatched>> {
         let facts = &record.facts;
         // an old record of a list that doesn't say when its call was is nobody's
         let is_undated = facts.started_at.is_none() && facts.ended_at.is_none();
@@ -130,12 +135,12 @@ impl Tx<'_> {
             return Ok(Err(Unmatched::Nothing));
         }
         let (from, until) = matching::intents_of(facts, record.match_within, record.now);
-        let called = self.store.reminders(&Many::CalledBetween { account: &record.account, from, until })?;
-        let is_by_agent = |held: &&HeldRow| {
+        let called = self.store.reminders(&ManyReminders::CalledBetween { account: &record.account, from, until })?;
+        let is_by_agent = |held: &&LoadedReminder| {
             let agent = record.terms.get(&held.schedule).and_then(|terms| terms.agent.as_ref());
             agent.is_none() || facts.agent.is_none() || agent == facts.agent.as_ref()
         };
-        let called: Vec<&HeldRow> = called.iter().filter(is_by_agent).filter(|held| is_sent(held)).collect();
+        let called: Vec<&LoadedReminder> = called.iter().filter(is_by_agent).filter(|held| is_sent(held)).collect();
         if let Some(contact) = &facts.contact {
             let mut with_contact = Vec::new();
             for held in &called {
@@ -148,13 +153,18 @@ impl Tx<'_> {
                 return Ok(found);
             }
         }
-        let to_phone = |held: &&&HeldRow| held.phone.is_some() && held.phone == facts.phone;
+        let to_phone = |held: &&&LoadedReminder| held.phone.is_some() && held.phone == facts.phone;
         let to_phone = called.iter().filter(to_phone).map(|held| (*held).clone()).collect();
         Ok(only(to_phone).unwrap_or(Err(Unmatched::Nothing)))
     }
 
     /// What an outcome says of the person or of the number, whatever else holds.
-    fn learn(&self, held: &HeldRow, outcome: Option<CallOutcome>, (now, actor): (Timestamp, &str)) -> LedgerResult<()> {
+    fn learn(
+        &self,
+        held: &LoadedReminder,
+        outcome: Option<CallOutcome>,
+        (now, actor): (Timestamp, &str),
+    ) -> LedgerResult<()> {
         match outcome {
             Some(CallOutcome::OptedOut) => self.learn_opt_out(held, now, actor),
             Some(CallOutcome::WrongNumber) => self.learn_wrong_number(held, now, actor),
@@ -164,7 +174,7 @@ impl Tx<'_> {
 
     /// Keeps the number as a wrong one. Reminders that wait to be sent to it are planned again before they are sent: with the
     /// next phone column of their row, if it has one.
-    fn learn_wrong_number(&self, held: &HeldRow, now: Timestamp, actor: &str) -> LedgerResult<()> {
+    fn learn_wrong_number(&self, held: &LoadedReminder, now: Timestamp, actor: &str) -> LedgerResult<()> {
         let Some(phone) = held.phone.as_deref() else { return Ok(()) };
         let (account, person) = (held.account.as_str(), held.person.as_str());
         if self.store.is_wrong_number(account, person, phone)? {
@@ -179,8 +189,8 @@ impl Tx<'_> {
         })
     }
 
-    /// Whoever says so is called by no schedule any more.
-    fn learn_opt_out(&self, held: &HeldRow, now: Timestamp, actor: &str) -> LedgerResult<()> {
+    /// Puts somebody who asked for it in a call on the opt-out list: no schedule calls there any more.
+    fn learn_opt_out(&self, held: &LoadedReminder, now: Timestamp, actor: &str) -> LedgerResult<()> {
         let Some(phone) = held.phone.clone() else { return Ok(()) };
         let reason = Some("said so in a call".to_owned());
         let (phones, to, actor) = (vec![phone], OptOutSide::On, actor.to_owned());
@@ -189,7 +199,7 @@ impl Tx<'_> {
 
     /// What ended with an unknown fate is delivered where a record of its call had come before.
     pub(super) fn prove(&self, id: ReminderId, now: Timestamp, actor: &str) -> LedgerResult<()> {
-        let Some(held) = self.store.reminder(&One::Id(id))? else { return Ok(()) };
+        let Some(held) = self.store.reminder(&OneReminder::Id(id))? else { return Ok(()) };
         match outcomes::proved_before(&held, now, actor)? {
             Some(change) => self.apply(&change).map(drop),
             None => Ok(()),
@@ -197,7 +207,7 @@ impl Tx<'_> {
     }
 
     pub(in crate::ledger) fn pass_unreported(&self, ask: &Unreported) -> LedgerResult<u64> {
-        let called = Many::CalledBetween { account: &ask.account, from: ask.from, until: ask.until };
+        let called = ManyReminders::CalledBetween { account: &ask.account, from: ask.from, until: ask.until };
         let mut passed = 0;
         for held in self.store.reminders(&called)? {
             if let Some(change) = outcomes::unreported(&held, ask) {
@@ -214,7 +224,7 @@ impl Tx<'_> {
     pub(in crate::ledger) fn set_outcome(&self, word: &OutcomeByHand) -> LedgerResult<ReminderRow> {
         let id = word.reminder_id;
         let none = || LedgerError::Refused(format!("there is no reminder {id}"));
-        let held = self.store.reminder(&One::Id(id))?.ok_or_else(none)?;
+        let held = self.store.reminder(&OneReminder::Id(id))?.ok_or_else(none)?;
         let change = outcomes::set_by_hand(&held, word)?;
         self.follow(&RaisedOutcome {
             held: &held,
@@ -237,23 +247,23 @@ impl Tx<'_> {
     }
 }
 
-fn is_sent(held: &HeldRow) -> bool {
+fn is_sent(held: &LoadedReminder) -> bool {
     was_sent(held.state, held.attempt, held.unknown_fates)
 }
 
 /// What the record means to the schedule of its reminder, else to the one it was posted to.
-fn report_of(record: &RecordedCall, held: &HeldRow) -> Report {
+fn report_of(record: &RecordedCall, held: &LoadedReminder) -> Report {
     let terms = terms_of(record, held).or_else(|| record.terms.get(&record.schedule));
     let unmapped = OutcomeTerms::default();
     terms.unwrap_or(&unmapped).vocabulary.report(&record.facts)
 }
 
-fn terms_of<'r>(record: &'r RecordedCall, held: &HeldRow) -> Option<&'r OutcomeTerms> {
+fn terms_of<'r>(record: &'r RecordedCall, held: &LoadedReminder) -> Option<&'r OutcomeTerms> {
     record.terms.get(&held.schedule)
 }
 
 /// The only one; `None` when nothing was found.
-fn only(found: Vec<HeldRow>) -> Option<Result<HeldRow, Unmatched>> {
+fn only(found: Vec<LoadedReminder>) -> Option<Result<LoadedReminder, Unmatched>> {
     match matching::only_one(found.iter().map(|held| held.id)) {
         Ok(id) => found.into_iter().find(|held| Some(held.id) == id).map(Ok),
         Err(why) => Some(Err(why)),

@@ -1,13 +1,13 @@
-//! shell: who is called again, and who isn't any more, in the transaction of the outcome that says so.
+//! shell: plans and cancels retries, in the transaction of the outcome that asks for it.
 
 use jiff::Timestamp;
 
 use super::Tx;
 use crate::audit::{Entry, Event};
-use crate::ledger::change::HeldRow;
+use crate::ledger::change::LoadedReminder;
 use crate::ledger::gate::Opening;
 use crate::ledger::retries::{self, NewRetry};
-use crate::ledger::store::{Applied, CallsAsk, Many, One};
+use crate::ledger::store::{Applied, CallsAsk, ManyReminders, OneReminder};
 use crate::ledger::{CallAgain, CalledAgain, LedgerError, LedgerResult, OutcomeTerms, ReminderRow};
 use crate::outcome::matching::was_sent;
 use crate::outcome::retry::{DueRetry, EndedCall, NoRetry, RetryTerms};
@@ -15,8 +15,8 @@ use crate::reminder::{CallKind, CallOutcome, ReminderId, State};
 
 /// An outcome that holds from now on.
 pub(super) struct RaisedOutcome<'a> {
-    /// Of which call.
-    pub(super) held: &'a HeldRow,
+    /// The call that is repeated.
+    pub(super) held: &'a LoadedReminder,
     /// What became of it.
     pub(super) outcome: CallOutcome,
     /// When the call ended (UTC).
@@ -31,16 +31,16 @@ pub(super) struct RaisedOutcome<'a> {
 
 /// What a call that is to be repeated came to.
 pub(super) enum NextCall {
-    /// None is asked for.
+    /// No retry is asked for.
     None,
-    /// It is planned, or was before.
+    /// A retry is planned, now or before.
     At(Timestamp),
-    /// None can be made.
+    /// No retry can be made.
     Impossible(NoRetry),
 }
 
 impl NextCall {
-    /// For people.
+    /// A sentence for people; `None` where there is nothing to say.
     pub(super) fn in_words(&self) -> Option<String> {
         match self {
             Self::None => None,
@@ -54,7 +54,8 @@ impl Tx<'_> {
     /// Cancels what an outcome makes pointless, and plans the retry that it asks for.
     pub(super) fn follow(&self, raised: &RaisedOutcome<'_>) -> LedgerResult<NextCall> {
         let RaisedOutcome { held, outcome, ended_at, terms, now, actor } = *raised;
-        let others = self.store.reminders(&Many::OfStart(&held.schedule, &held.appointment_id, held.starts_at))?;
+        let others =
+            self.store.reminders(&ManyReminders::OfStart(&held.schedule, &held.appointment_id, held.starts_at))?;
         let call = EndedCall { outcome, retry: held.lead.retry, ended_at, starts_at: held.starts_at };
         let aftermath = retries::aftermath(held, &call, &others, terms);
         for (other, reason) in &aftermath.cancelled {
@@ -99,7 +100,7 @@ impl Tx<'_> {
             target,
             kind: held.lead.kind(),
         })?;
-        // on the day of its chain it takes the chain's own place
+        // on the day of the first call the retry takes the place of that call: a chain counts once
         let is_full = calls.get(person).is_some_and(|calls| *calls >= terms.max_per_person_per_day);
         if due_day != held.due_day && is_full {
             return Ok(Err(NoRetry::PersonLimit));
@@ -115,7 +116,7 @@ impl Tx<'_> {
     /// The retry was planned before: it waits again if a record that came between had it cancelled, else it stays as it is.
     fn known_retry(&self, new: &NewRetry<'_>) -> LedgerResult<PlannedRetry> {
         let NewRetry { of, times, .. } = *new;
-        let of_start = self.store.reminders(&Many::OfStart(&of.schedule, &of.appointment_id, of.starts_at))?;
+        let of_start = self.store.reminders(&ManyReminders::OfStart(&of.schedule, &of.appointment_id, of.starts_at))?;
         let Some(known) = of_start.into_iter().find(|other| other.lead == new.lead()) else {
             return Ok(PlannedRetry { id: new.id, at: None, is_new: false });
         };
@@ -131,9 +132,9 @@ impl Tx<'_> {
         let calls = match &again.whom {
             CalledAgain::Of(id) => {
                 let none = || LedgerError::Refused(format!("there is no reminder {id}"));
-                vec![self.store.reminder(&One::Id(*id))?.ok_or_else(none)?]
+                vec![self.store.reminder(&OneReminder::Id(*id))?.ok_or_else(none)?]
             }
-            CalledAgain::Silent(schedule) => self.store.reminders(&Many::Silent(schedule, again.now))?,
+            CalledAgain::Silent(schedule) => self.store.reminders(&ManyReminders::Silent(schedule, again.now))?,
         };
         let is_one = matches!(again.whom, CalledAgain::Of(_));
         let mut planned = Vec::new();
@@ -148,7 +149,7 @@ impl Tx<'_> {
     }
 
     /// The new reminder, or why there is none.
-    fn call_one_again(&self, held: &HeldRow, again: &CallAgain) -> LedgerResult<Result<ReminderId, String>> {
+    fn call_one_again(&self, held: &LoadedReminder, again: &CallAgain) -> LedgerResult<Result<ReminderId, String>> {
         let (id, is) = (held.id, held.state);
         if !was_sent(held.state, held.attempt, held.unknown_fates) {
             return Ok(Err(format!("reminder {id} is {is} and was not sent: there is no call to repeat")));
@@ -185,7 +186,7 @@ impl Tx<'_> {
 /// A retry that is asked for.
 #[derive(Clone, Copy)]
 struct AskedRetry<'a> {
-    held: &'a HeldRow,
+    held: &'a LoadedReminder,
     due: DueRetry,
     terms: &'a OutcomeTerms,
     retry: &'a RetryTerms,

@@ -1,4 +1,4 @@
-//! shell: schedules loaded and removed; runs begun, passed over and ended; their plans carried out.
+//! shell: loads and removes schedules; begins, passes over and ends runs; carries out their plans.
 
 use std::collections::HashSet;
 
@@ -6,10 +6,12 @@ use jiff::Timestamp;
 
 use super::Tx;
 use crate::audit::{Entry, Event};
-use crate::ledger::change::{Change, HeldRow};
+use crate::ledger::change::{Change, LoadedReminder};
 use crate::ledger::reconcile::{self, Calls, Fate, Mode, PlannedBy};
 use crate::ledger::runs::{self, Earlier, PassedTime, Tallied, WrittenRun};
-use crate::ledger::store::{Applied, CallsAsk, Many, NamedAppointment, One, Put, ShadowedCall, StoredSchedule};
+use crate::ledger::store::{
+    Applied, CallsAsk, ManyReminders, NamedAppointment, OneReminder, Put, ShadowedCall, StoredSchedule,
+};
 use crate::ledger::{
     FoldedTimes, LedgerError, LedgerResult, LoadedSchedule, PassedOver, RecordedRun, RejectRun, RunEnd, RunRecord,
     RunRow, RunStart, RunsAsk, ScheduleStanding, held_runs, life, schedules,
@@ -33,14 +35,14 @@ impl Tx<'_> {
     pub(in crate::ledger) fn remove_schedule(&self, name: &str, now: Timestamp, actor: &str) -> LedgerResult<u64> {
         let none = || LedgerError::Refused(format!("no schedule `{name}` is known"));
         let known = self.store.schedule(name)?.ok_or_else(none)?;
-        // again for one that is removed already: a run that was going at its removal may have planned since
+        // also done for a schedule that is removed already: a run that was under way may have planned calls since
         self.store.put(&Put::Schedule(&StoredSchedule { is_removed: true, ..known }))?;
         for run in self.store.runs(&RunsAsk::Open)? {
             if run.schedule == name && run.state == RunState::Waiting {
                 self.write(&runs::removed(run, now, actor))?;
             }
         }
-        let pending = self.store.reminders(&Many::PendingOf(name))?;
+        let pending = self.store.reminders(&ManyReminders::PendingOf(name))?;
         for held in &pending {
             let entry = Entry {
                 reason: Some("schedule_removed".into()),
@@ -244,7 +246,7 @@ impl Tx<'_> {
     ) -> LedgerResult<RecordedRun> {
         let mut recorded = RecordedRun::default();
         for cancellation in &plan.cancellations {
-            let Some(held) = self.store.reminder(&One::Id(cancellation.id))? else { continue };
+            let Some(held) = self.store.reminder(&OneReminder::Id(cancellation.id))? else { continue };
             if let Some(change) = reconcile::cancelled_on_evidence(by, cancellation, &held)? {
                 self.apply(&change)?;
                 recorded.cancelled.push(cancellation.id);
@@ -256,7 +258,7 @@ impl Tx<'_> {
         }
         if by.mode == Mode::Run {
             for planned in &plan.forgotten {
-                let held = self.store.reminder(&One::Key(by.schedule, planned))?;
+                let held = self.store.reminder(&OneReminder::Key(by.schedule, planned))?;
                 if let Some(change) = reconcile::forgotten(by, planned, held.as_ref())? {
                     self.apply(&change)?;
                 }
@@ -290,7 +292,7 @@ impl Counting<'_> {
         if self.insert_unseen(planned, recorded)? {
             return Ok(());
         }
-        let held = self.tx.store.reminder(&One::Key(self.by.schedule, planned))?;
+        let held = self.tx.store.reminder(&OneReminder::Key(self.by.schedule, planned))?;
         match self.fate(planned, held.as_ref())? {
             Fate::Stands(id, change) => {
                 self.write(held.as_ref(), &change)?;
@@ -366,7 +368,7 @@ impl Counting<'_> {
         }
     }
 
-    fn fate<'p>(&mut self, planned: &'p PlannedReminder, held: Option<&'p HeldRow>) -> LedgerResult<Fate<'p>>
+    fn fate<'p>(&mut self, planned: &'p PlannedReminder, held: Option<&'p LoadedReminder>) -> LedgerResult<Fate<'p>>
     where
         Self: 'p,
     {
@@ -383,11 +385,11 @@ impl Counting<'_> {
     }
 
     /// How many of the calls that a planned one corrects still count for its person on the day that decides.
-    fn corrected(&self, planned: &PlannedReminder, held: Option<&HeldRow>) -> LedgerResult<u32> {
+    fn corrected(&self, planned: &PlannedReminder, held: Option<&LoadedReminder>) -> LedgerResult<u32> {
         let day = reconcile::day_to_count(self.by, planned, held);
         let mut count = 0;
         for id in &planned.corrects {
-            let corrected = self.tx.store.reminder(&One::Id(*id))?;
+            let corrected = self.tx.store.reminder(&OneReminder::Id(*id))?;
             count += u32::from(corrected.is_some_and(|row| {
                 row.account == self.by.terms.account
                     && row.person == planned.person
@@ -398,7 +400,7 @@ impl Counting<'_> {
         Ok(count)
     }
 
-    fn write(&mut self, held: Option<&HeldRow>, change: &Change<'_>) -> LedgerResult<Applied> {
+    fn write(&mut self, held: Option<&LoadedReminder>, change: &Change<'_>) -> LedgerResult<Applied> {
         let applied = self.tx.apply(change)?;
         if applied == Applied::Hit {
             self.calls.follow(self.by, held, change);

@@ -1,4 +1,4 @@
-//! shell: intents taken: what may be sent now, committed before the first byte leaves.
+//! shell: takes the reminders that may be sent now: their intents are committed before the first byte leaves.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::Tx;
 use crate::audit::{Entry, Event};
-use crate::ledger::change::HeldRow;
+use crate::ledger::change::LoadedReminder;
 use crate::ledger::gate::{DueReminder, Gate, Hold, SendDecision, Subject};
 use crate::ledger::rate::{Admission, admit};
 use crate::ledger::store::{Applied, DueAsk, DueRow, Put};
@@ -15,19 +15,19 @@ use crate::reminder::{CallKind, RunId, State};
 use crate::settings::Rate;
 
 /// Rows read beyond those that may be taken, so that a few that may not cost no second query.
-const SPARE: u32 = 16;
+const SPARE_ROWS: u32 = 16;
 
-/// While rows of the ledger are lost nothing is taken; a file may be put back at any time.
+/// When the ledger is asked again while rows of it are lost: nothing is taken then, and the file may be put back at any time.
 const AGAIN_AFTER_LOSS: SignedDuration = SignedDuration::from_secs(2);
 
-/// Before when no account's next request may start (µs UTC).
+/// For each account, the earliest time at which its next request may start (µs UTC).
 struct Rates {
-    tat: BTreeMap<String, i64>,
-    /// Those to be written.
+    free_at: BTreeMap<String, i64>,
+    /// The accounts whose times have changed and are to be written.
     moved: BTreeSet<String>,
 }
 
-/// One taking under way.
+/// One request for reminders to send, while it is answered.
 struct Taking<'a> {
     tx: Tx<'a>,
     ask: &'a TakeIntents,
@@ -45,7 +45,7 @@ impl Tx<'_> {
             tx: *self,
             ask,
             holds: self.end_pauses(ask.now, &ask.actor)?,
-            rates: Rates { tat: self.store.rates()?, moved: BTreeSet::new() },
+            rates: Rates { free_at: self.store.rates()?, moved: BTreeSet::new() },
             has_optouts: self.store.has_optouts()?,
             has_wrong_numbers: self.store.has_wrong_numbers()?,
             stale: BTreeSet::new(),
@@ -56,7 +56,7 @@ impl Tx<'_> {
 }
 
 impl Tx<'_> {
-    /// Takes one slot of an account's rate for a request that is no reminder's, or answers when the next one is.
+    /// Takes one slot of an account's rate for a request that is no reminder's, or returns when the next one is.
     pub(in crate::ledger) fn take_slot(
         &self,
         account: &str,
@@ -64,12 +64,12 @@ impl Tx<'_> {
         now: Timestamp,
     ) -> LedgerResult<Option<Timestamp>> {
         let Rate::Every { interval_us } = rate else { return Ok(None) };
-        let tat = self.store.rates()?.get(account).copied();
-        let (tat, next) = match admit(tat, interval_us, now.as_microsecond()) {
-            Admission::Now { tat } => (tat, None),
-            Admission::At { tat } => (tat, Timestamp::from_microsecond(tat).ok()),
+        let free_at = self.store.rates()?.get(account).copied();
+        let (free_at, next) = match admit(free_at, interval_us, now.as_microsecond()) {
+            Admission::Now { free_at } => (free_at, None),
+            Admission::At { free_at } => (free_at, Timestamp::from_microsecond(free_at).ok()),
         };
-        self.store.put(&Put::Rate(account, tat))?;
+        self.store.put(&Put::Rate(account, free_at))?;
         Ok(next)
     }
 }
@@ -95,8 +95,8 @@ impl<'a> Taking<'a> {
             }
         }
         for name in &self.rates.moved {
-            let tat = self.rates.tat.get(name).copied();
-            tat.map_or(Ok(()), |tat| self.tx.store.put(&Put::Rate(name, tat)))?;
+            let free_at = self.rates.free_at.get(name).copied();
+            free_at.map_or(Ok(()), |free_at| self.tx.store.put(&Put::Rate(name, free_at)))?;
         }
         let mut wake_at = self.wake_at(&lanes)?;
         if self.holds.lost.is_some() {
@@ -105,8 +105,8 @@ impl<'a> Taking<'a> {
         Ok(Taken { intents, stale: std::mem::take(&mut self.stale).into_iter().collect(), expired, wake_at })
     }
 
-    /// Of thousands of schedules few have anything pending; one whose account's credentials were refused is asked all the
-    /// same, since it may have other ones now.
+    /// The lanes that are worth asking: of thousands of schedules few have anything pending. One whose account's credentials were
+    /// refused is asked all the same, since it may have other ones now.
     fn lanes(&self) -> LedgerResult<Vec<&'a Lane>> {
         let waiting = self.tx.store.schedules_with_pending()?;
         let is_refused = |lane: &Lane| self.holds.accounts.get(&lane.account).is_some_and(|hold| hold.refuses(None));
@@ -127,18 +127,20 @@ impl<'a> Taking<'a> {
         }
         Ok(match lane.rate {
             Rate::Unlimited => lane.free,
-            // without a slot the lanes that share it, thousands perhaps, needn't be asked who would take it
-            Rate::Every { interval_us } => match admit(self.tat(lane), interval_us, self.ask.now.as_microsecond()) {
-                Admission::Now { .. } => lane.free.min(1),
-                Admission::At { tat } => {
-                    self.remember(lane, tat);
-                    0
+            // while the rate has no free slot, the lanes that share it, perhaps thousands, needn't be asked
+            Rate::Every { interval_us } => {
+                match admit(self.free_at(lane), interval_us, self.ask.now.as_microsecond()) {
+                    Admission::Now { .. } => lane.free.min(1),
+                    Admission::At { free_at } => {
+                        self.remember(lane, free_at);
+                        0
+                    }
                 }
-            },
+            }
         })
     }
 
-    /// Other credentials than the refused ones may do.
+    /// Forgets that an account's credentials were refused where the lane has other ones, which may do.
     fn forget_refusal(&mut self, lane: &Lane) -> LedgerResult<()> {
         let Some(account) = self.holds.accounts.get_mut(&lane.account) else { return Ok(()) };
         if account.refused_credentials.is_some() && !account.refuses(Some(&lane.credentials)) {
@@ -148,15 +150,15 @@ impl<'a> Taking<'a> {
         Ok(())
     }
 
-    /// Up to `most` reminders of a lane that may be sent now. Those outside their hours are put off, those on the house
-    /// list cancelled, those whose source was read too long ago reported.
+    /// Up to `most` reminders of a lane that may be sent now. Those outside their hours are put off, those to numbers of the
+    /// opt-out list cancelled, those whose source was read too long ago reported.
     fn gather(&mut self, lane: &Lane, most: u32) -> LedgerResult<Vec<DueRow>> {
         let most_rows = most as usize;
         let mut ready = Vec::with_capacity(most_rows);
         if most == 0 || !self.tx.store.is_anything_due(&lane.schedule, self.ask.now)? {
             return Ok(ready);
         }
-        let (only, limit) = (self.ask.only.as_deref(), most.saturating_add(SPARE));
+        let (only, limit) = (self.ask.only.as_deref(), most.saturating_add(SPARE_ROWS));
         let mut ask = DueAsk { schedule: &lane.schedule, now: self.ask.now, only, after: None, limit };
         loop {
             let batch = self.tx.store.due(&ask)?;
@@ -173,7 +175,7 @@ impl<'a> Taking<'a> {
         }
     }
 
-    fn may_go(&mut self, held: &HeldRow) -> LedgerResult<bool> {
+    fn may_go(&mut self, held: &LoadedReminder) -> LedgerResult<bool> {
         let (tx, now) = (self.tx, self.ask.now);
         let Some(phone) = held.phone.as_deref() else { return Ok(false) };
         let judged = DueReminder {
@@ -203,7 +205,7 @@ impl<'a> Taking<'a> {
     }
 
     /// Each request has a run of its own, and one read of the schedule's requests renews them all.
-    fn read_again(&mut self, held: &HeldRow) {
+    fn read_again(&mut self, held: &LoadedReminder) {
         let is_known = |(schedule, _): &(String, RunId)| *schedule == held.schedule;
         match held.lead.kind() {
             CallKind::Request if self.stale.iter().any(is_known) => {}
@@ -244,7 +246,7 @@ impl<'a> Taking<'a> {
             recipient_zone: held.recipient_zone.clone(),
         };
         let account = lane.account.clone();
-        self.tx.store.keep_taken(HeldRow { state: State::Sending, attempt, account, ..held });
+        self.tx.store.keep_taken(LoadedReminder { state: State::Sending, attempt, account, ..held });
         Ok(Some(intent))
     }
 
@@ -265,20 +267,20 @@ impl<'a> Taking<'a> {
     /// Takes a slot of the account's rate, if there is one.
     fn admits(&mut self, lane: &Lane) -> bool {
         let Rate::Every { interval_us } = lane.rate else { return true };
-        let (is_admitted, tat) = match admit(self.tat(lane), interval_us, self.ask.now.as_microsecond()) {
-            Admission::Now { tat } => (true, tat),
-            Admission::At { tat } => (false, tat),
+        let (is_admitted, free_at) = match admit(self.free_at(lane), interval_us, self.ask.now.as_microsecond()) {
+            Admission::Now { free_at } => (true, free_at),
+            Admission::At { free_at } => (false, free_at),
         };
-        self.remember(lane, tat);
+        self.remember(lane, free_at);
         is_admitted
     }
 
-    fn tat(&self, lane: &Lane) -> Option<i64> {
-        self.rates.tat.get(&lane.account).copied()
+    fn free_at(&self, lane: &Lane) -> Option<i64> {
+        self.rates.free_at.get(&lane.account).copied()
     }
 
-    fn remember(&mut self, lane: &Lane, tat: i64) {
-        self.rates.tat.insert(lane.account.clone(), tat);
+    fn remember(&mut self, lane: &Lane, free_at: i64) {
+        self.rates.free_at.insert(lane.account.clone(), free_at);
         self.rates.moved.insert(lane.account.clone());
     }
 
@@ -286,8 +288,8 @@ impl<'a> Taking<'a> {
     fn slot(&self, lane: &Lane) -> Option<Timestamp> {
         let Rate::Every { .. } = lane.rate else { return None };
         let is_held = self.holds.on(&subject(lane), self.ask.now).iter().any(Hold::is_of_account);
-        let ahead = self.tat(lane).filter(|tat| !is_held && *tat > self.ask.now.as_microsecond());
-        ahead.and_then(|tat| Timestamp::from_microsecond(tat).ok())
+        let ahead = self.free_at(lane).filter(|free_at| !is_held && *free_at > self.ask.now.as_microsecond());
+        ahead.and_then(|free_at| Timestamp::from_microsecond(free_at).ok())
     }
 }
 

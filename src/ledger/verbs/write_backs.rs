@@ -1,7 +1,7 @@
 //! shell: write-backs of outcomes: queued in the transaction of the outcome, settled after each attempt, acknowledged by a person.
 
 use super::Tx;
-use crate::ledger::store::{One, Put};
+use crate::ledger::store::{OneReminder, Put};
 use crate::ledger::write_backs::{self, NewOutcome};
 use crate::ledger::{AcknowledgeWriteBacks, LedgerError, LedgerResult, SettledWriteBack, WriteBackRow, WriteBacksAsk};
 use crate::reminder::WriteBackState;
@@ -17,7 +17,7 @@ impl Tx<'_> {
             if !new.supersedes(&row) {
                 continue;
             }
-            let Some(held) = self.store.reminder(&One::Id(row.reminder_id))? else { continue };
+            let Some(held) = self.store.reminder(&OneReminder::Id(row.reminder_id))? else { continue };
             let (after, entry) = write_backs::superseded(&held, &row, new);
             self.store.put(&Put::WriteBack(&after))?;
             self.store.append(&entry)?;
@@ -29,19 +29,19 @@ impl Tx<'_> {
         }
     }
 
-    /// `false`: it doesn't wait any more.
+    /// Records how an attempt to write an outcome ended. `false`: the write-back doesn't wait any more.
     pub(in crate::ledger) fn settle_write_back(&self, ended: &SettledWriteBack) -> LedgerResult<bool> {
         let found = self.store.write_backs(&WriteBacksAsk::Of(ended.reminder_id))?;
         let is_it = |row: &WriteBackRow| row.number == ended.number && row.state == WriteBackState::Pending;
         let Some(row) = found.into_iter().find(is_it) else { return Ok(false) };
-        let Some(held) = self.store.reminder(&One::Id(row.reminder_id))? else { return Ok(false) };
+        let Some(held) = self.store.reminder(&OneReminder::Id(row.reminder_id))? else { return Ok(false) };
         let (after, entry) = write_backs::settled(&held, &row, ended);
         self.store.put(&Put::WriteBack(&after))?;
         entry.map_or(Ok(()), |entry| self.store.append(&entry))?;
         Ok(true)
     }
 
-    /// Those that failed; answers them as they are then.
+    /// Acknowledges failed write-backs and returns them as they are then.
     pub(in crate::ledger) fn acknowledge_write_backs(
         &self,
         ask: &AcknowledgeWriteBacks,
@@ -54,7 +54,7 @@ impl Tx<'_> {
         }
         let mut acknowledged = Vec::new();
         for row in &failed {
-            let Some(held) = self.store.reminder(&One::Id(row.reminder_id))? else { continue };
+            let Some(held) = self.store.reminder(&OneReminder::Id(row.reminder_id))? else { continue };
             let after = write_backs::acknowledged(row);
             self.store.put(&Put::WriteBack(&after))?;
             let reason = ask.reason.as_deref();

@@ -22,7 +22,8 @@ pub(super) fn already_reminded(case: &Case<'_>) -> Result<(), Block> {
     if is_over { reminded(case, over_in_words) } else { Ok(()) }
 }
 
-/// Only an explanation shows the detail; the other rows, of which a later run has many, are counted.
+/// The block of a row of which somebody was reminded before. Only an explanation shows the detail; the other rows, of which a
+/// later run has many, are counted.
 fn reminded(case: &Case<'_>, in_words: impl Fn(&Case<'_>) -> String) -> Result<(), Block> {
     let is_explained = case.terms.is_explained(case.sighting.id.as_deref());
     let detail = if is_explained { in_words(case) } else { String::new() };
@@ -36,19 +37,19 @@ fn moved_little_in_words(case: &Case<'_>, called: &CalledStart) -> String {
         Some(_) | None => "somebody was called",
     };
     format!(
-        "{was_called} about its start {}, and it moved by less than `min_change` ({}). {ONCE}",
+        "{was_called} about its start {}, and it moved by less than `min_change` ({}). {SENT_ONLY_ONCE}",
         case.wall(called.starts_at),
         duration::write(case.schedule().remind.min_change),
     )
 }
 
 /// Why a reminder that is over is not sent again.
-const ONCE: &str = "A reminder goes out once";
+const SENT_ONLY_ONCE: &str = "A reminder goes out once";
 
 fn over_in_words(case: &Case<'_>) -> String {
     match case.known {
         Some(known) if known.is_shadow => rehearsed_in_words(case, known),
-        Some(_) | None => format!("{}. {ONCE}", known_in_words(case)),
+        Some(_) | None => format!("{}. {SENT_ONLY_ONCE}", known_in_words(case)),
     }
 }
 

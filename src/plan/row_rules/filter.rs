@@ -10,7 +10,7 @@ use crate::schedule::Schedule;
 use crate::template::{Condition, Scope};
 
 /// A longer value is cut: it is shown to recognise the row by, not to repeat it.
-const SHOWN: usize = 60;
+const MAX_VALUE_LENGTH: usize = 60;
 
 /// `only_if` sees the row without the payload's built-in names.
 pub struct ConditionScope<'a>(pub &'a Row);
@@ -64,7 +64,7 @@ fn shown(name: &str, value: &Value, schedule: &Schedule) -> String {
     match value {
         Value::Null => "empty".into(),
         _ if is_phone => "not shown".into(),
-        _ if text.chars().count() > SHOWN => text.chars().take(SHOWN).chain(['…']).collect(),
+        _ if text.chars().count() > MAX_VALUE_LENGTH => text.chars().take(MAX_VALUE_LENGTH).chain(['…']).collect(),
         _ => text,
     }
 }

@@ -128,7 +128,7 @@ pub enum Shape {
 }
 
 impl Table {
-    /// The key of that name.
+    /// The key of this name.
     #[must_use]
     pub fn key(&self, name: &str) -> Option<&'static Key> {
         self.keys.iter().find(|key| key.name == name)

@@ -119,7 +119,7 @@ fn redirect_hosts(section: &Section<'_>, reading: &mut Reading<'_>) -> Vec<Strin
     hosts
 }
 
-/// Only JSON has places.
+/// Refuses keys that name places in an answer where the format is not JSON: only JSON has places.
 fn json_alone(section: &Section<'_>, reading: &mut Reading<'_>) {
     let format = section.text("format").unwrap_or_default();
     if let Some(items) = section.given("items")

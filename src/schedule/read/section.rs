@@ -106,7 +106,7 @@ impl<'a> Section<'a> {
         Some(duration)
     }
 
-    /// Relative paths count from the schedule file.
+    /// The path that a key names. Relative paths count from the folder of the schedule file.
     pub fn path(&self, name: &str, reading: &mut Reading<'_>) -> Option<PathBuf> {
         let written = self.text(name)?;
         if let (Some(node), true) = (self.given(name), written.contains(char::is_control)) {

@@ -12,7 +12,7 @@ pub(super) struct CronFields {
     pub(super) line: String,
     /// How the hours are written.
     pub(super) hour_field: HourField,
-    /// Which days run when day of month and weekday are both given.
+    /// Whether day of month and weekday have to match both, or one of them, when both are given.
     pub(super) day_fields: DayFields,
 }
 
@@ -106,7 +106,7 @@ fn refuse_variables(line: &str) -> Result<(), CronProblem> {
     })
 }
 
-/// That a line names no day there is.
+/// The problem that a line names no day there is.
 pub(super) fn never(text: &str) -> CronProblem {
     problem(
         format!("`{}` never fires: no month it names has such a day", text.trim()),
@@ -163,7 +163,8 @@ fn years(line: &str) -> CronProblem {
     problem(format!("`{line}` names a year: a schedule recurs every year"), help)
 }
 
-/// Six fields are often five with something appended, or made for a cron whose seconds are optional elsewhere.
+/// Adds an explanation to the refusal of six fields: often they are five with something appended, or made for a cron that has
+/// seconds.
 fn explain_six(problem: CronProblem, parts: &[&str]) -> CronProblem {
     if parts.len() != 6 {
         return problem;

@@ -17,7 +17,7 @@ pub struct CronLint {
     pub help: String,
 }
 
-/// More runs a day than this are rarely intended: each reads the source.
+/// The number of runs a day above which a warning is given: more are rarely intended, since each reads the source.
 const MAX_RUNS_A_DAY: u32 = 24;
 
 /// Hours in which a run is no surprise.
@@ -120,7 +120,7 @@ impl Recurrence {
         })
     }
 
-    /// On an even clock, in seconds.
+    /// The longest time between two runs on a clock without changes, in seconds.
     fn longest_even_interval(&self, start: i64) -> i64 {
         let mut longest = 0;
         let mut previous: Option<i64> = None;

@@ -64,7 +64,7 @@ impl Recurrence {
         Ok(Self { pattern: pattern::Pattern::parse(text)?, is_never: false })
     }
 
-    /// Of a schedule without a cron line: it has no nominal times.
+    /// The recurrence of a schedule without a cron line: it has no nominal times.
     ///
     /// # Panics
     /// Never.

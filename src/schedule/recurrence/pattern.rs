@@ -131,7 +131,7 @@ impl Pattern {
         Some(format!("{hour:02}:{minute:02}"))
     }
 
-    /// Hour and minute, where there is one of each.
+    /// The only hour and minute of the pattern; `None` where it has several.
     pub(super) fn only_time(&self) -> Option<(u8, u8)> {
         let only = |bits: u64| (bits.count_ones() == 1).then(|| u8::try_from(bits.trailing_zeros()).ok()).flatten();
         Some((only(self.hours)?, only(self.minutes)?))
@@ -196,7 +196,7 @@ enum DayMatch {
     },
 }
 
-/// Whole seconds since 1970-01-01 00:00 on the same clock.
+/// The whole seconds since 1970-01-01 00:00 on the same wall clock.
 pub(super) fn civil_seconds(wall: DateTime) -> i64 {
     jiff::tz::Offset::UTC.to_timestamp(wall).map_or(i64::MAX / 2, jiff::Timestamp::as_second)
 }

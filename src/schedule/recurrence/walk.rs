@@ -13,7 +13,7 @@ use crate::zones::{Wall, Zone};
 
 /// No two offsets of a zone lie further apart than a day and a bit (Samoa crossed the date line by 24 hours): a change
 /// longer ago than this can't have shown a wall-clock time that is still ahead.
-const MEMORY: i64 = 48 * 3600;
+const LONGEST_AGO: i64 = 48 * 3600;
 
 /// No run is searched for beyond the year 9000: `2999-12-31`-like dates are far inside, overflow far outside.
 pub(super) const HORIZON: i64 = 221_845_392_000;
@@ -33,7 +33,7 @@ struct Stretch {
 /// How a stretch begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum StretchBegin {
-    /// With a change of the clocks: times in a gap belong to it.
+    /// A stretch that ends with a change of the clocks: times in a gap belong to it.
     Change,
     /// Where the question begins.
     Cut,
@@ -83,7 +83,7 @@ impl ClockWalk<'_> {
             if changed > after { (changed, StretchBegin::Change) } else { (after + 1, StretchBegin::Cut) };
         let shown = match self.pattern.hour_field {
             HourField::Elapsed => start + offset,
-            HourField::Fixed if start - changed > MEMORY => start + offset,
+            HourField::Fixed if start - changed > LONGEST_AGO => start + offset,
             HourField::Fixed => match opening {
                 StretchBegin::Change => self.shown_before(changed).unwrap_or(start + offset),
                 StretchBegin::Cut => {
@@ -99,7 +99,7 @@ impl ClockWalk<'_> {
     fn shown_before(self, changed: i64) -> Option<i64> {
         let mut end = changed;
         let mut shown = None;
-        while end > changed - MEMORY {
+        while end > changed - LONGEST_AGO {
             let change = self.zone.change_before(timestamp(end - 1));
             let offset = change.map_or_else(|| self.zone.offset(timestamp(end - 1)), |change| change.offset);
             shown = shown.max(Some(end + i64::from(offset)));

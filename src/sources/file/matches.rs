@@ -7,7 +7,7 @@ use glob::MatchOptions;
 
 use crate::schedule::FileSpec;
 
-/// More files in one folder are not searched.
+/// The most files of one folder that are searched.
 const MAX_MATCHES: usize = 10_000;
 
 const OPTIONS: MatchOptions =

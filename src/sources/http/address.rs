@@ -87,9 +87,9 @@ pub(super) fn follow(current: &Url, link: &str) -> Result<Url, String> {
 /// Where a redirect leads.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Redirect {
-    /// To the source itself.
+    /// It leads to the source itself.
     Own(Url),
-    /// To another host that is allowed.
+    /// It leads to another host that is allowed.
     Foreign(Url),
 }
 

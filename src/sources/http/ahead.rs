@@ -18,7 +18,7 @@ use crate::sources::SourceError;
 /// A smaller page is used faster than a request is sent, and may be the empty one that ends the list.
 const MIN_BYTES: usize = 32 << 10;
 
-/// Two pages are in memory at once.
+/// The maximum size of a page that is kept while the one before it is used: two pages are in memory at once.
 const MAX_BYTES: usize = 8 << 20;
 
 /// Whether the page behind this one is fetched while its rows are used.

@@ -1,5 +1,5 @@
-//! shell: `[join.NAME]` by address: one GET for each distinct address that the rows in the window refer to, with the source's
-//! own limits and login. A failed join fails the read.
+//! shell: `[join.NAME]` with an address: fetches what rows refer to, by one GET for each distinct address that the rows in the
+//! window name, with the limits and the login of the source. When one of these requests fails, the whole read fails.
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
@@ -21,7 +21,7 @@ use crate::schedule::{AddressJoin, AddressPiece, ReadMethod};
 use crate::sources::SourceError;
 use crate::template::Scope;
 
-/// Maximum distinct addresses of one read.
+/// Maximum number of distinct addresses that one read fetches.
 const MAX_ADDRESSES: usize = 5_000;
 
 /// Maximum bytes of all joined answers together; the rows that wait for them may take as much again.
@@ -39,19 +39,19 @@ pub(in crate::sources) struct JoinRows {
 }
 
 impl JoinRows {
-    /// `is_made` is whether a column comes from a join or is computed.
+    /// Makes the decision for a schedule. `is_made` says whether a column comes from a join or is computed.
     pub(in crate::sources) fn new(mapping: Mapping, is_made: &dyn Fn(&str) -> bool) -> Self {
         let columns = mapping.columns();
-        let starts = match &columns.starts_at {
+        let is_start_made = match &columns.starts_at {
             StartColumns::One(column) => is_made(column.as_str()),
             StartColumns::DateAndTime { date, time } => is_made(date.as_str()) || is_made(time.as_str()),
             StartColumns::Receipt => false,
         };
-        let is_start_unknown = starts || columns.recurrence.is_some();
+        let is_start_unknown = is_start_made || columns.recurrence.is_some();
         Self { mapping: Mutex::new(mapping), is_start_unknown }
     }
 
-    /// Whether the row may be in the window. The plan checks its start again later.
+    /// Whether the row's start may be in the window. The plan checks it again later.
     fn may_be_in_window(&self, record: &Record<'_>, window: &ReadWindow) -> bool {
         let mut mapping = self.mapping.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         self.is_start_unknown
@@ -146,7 +146,7 @@ impl Api {
         }
         let mut answers: Vec<Value> = Vec::with_capacity(addresses.len());
         let fetcher = self.fetcher();
-        let fetches = addresses.into_iter().map(|url| joined(&fetcher, url, headers, stop_at));
+        let fetches = addresses.into_iter().map(|url| fetch_joined(&fetcher, url, headers, stop_at));
         let mut fetches = futures_util::stream::iter(fetches).buffered(MAX_CONCURRENT);
         let mut bytes = 0;
         while let Some(answer) = fetches.next().await {
@@ -170,7 +170,8 @@ impl Api {
     }
 }
 
-async fn joined(
+/// Fetches one address; returns the JSON value and how many bytes it has.
+async fn fetch_joined(
     fetcher: &Fetcher,
     url: Url,
     headers: &Headers,
@@ -208,7 +209,7 @@ fn address_of(join: &AddressJoin, row: &Row, base: &Url) -> Result<Option<Url>, 
     address::follow(base, &filled).map(Some).map_err(|reason| failed(&format!("isn't followed: {reason}")))
 }
 
-/// The names that the address of a join may use: the row's columns; a missing one is null.
+/// The names that the address of a join may use: the row's columns. A column that the row lacks is null.
 struct JoinScope<'r>(&'r Row);
 
 impl Scope for JoinScope<'_> {

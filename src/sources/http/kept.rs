@@ -34,7 +34,7 @@ const LIFETIME: Duration = Duration::from_secs(2 * 3600);
 
 /// `Last-Modified` counts whole seconds: a change this close to the answer could be followed by another one in the same second
 /// (RFC 9110, section 8.8.2.2).
-const SETTLED: SignedDuration = SignedDuration::from_secs(60);
+const SETTLED_AFTER: SignedDuration = SignedDuration::from_secs(60);
 
 /// The answers that the sources of one process keep.
 #[derive(Debug, Clone, Default)]
@@ -226,7 +226,7 @@ fn conditions(headers: &[(String, String)]) -> Vec<(&'static str, String)> {
     let time = |name| header(headers, name).and_then(|text| rfc2822::parse(text).ok()).map(|at| at.timestamp());
     let since = |changed: Timestamp, sent: Timestamp| sent.duration_since(changed);
     let is_settled =
-        time("last-modified").zip(time("date")).is_some_and(|(changed, sent)| since(changed, sent) >= SETTLED);
+        time("last-modified").zip(time("date")).is_some_and(|(changed, sent)| since(changed, sent) >= SETTLED_AFTER);
     let is_sendable = |text: &&str| text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic());
     let tag = header(headers, "etag").filter(is_sendable);
     let tag = tag.filter(|tag| opaque(tag).len() > 2 && opaque(tag).starts_with('"') && opaque(tag).ends_with('"'));

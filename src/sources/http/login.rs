@@ -24,7 +24,8 @@ pub struct Login<'a> {
 }
 
 impl Login<'_> {
-    /// By these terms, else by the user and password of the address itself; `None` where neither has any.
+    /// The `Authorization` header by the source's own terms, else by the user and password of the address itself; `None` where
+    /// neither has any.
     ///
     /// # Errors
     /// When a secret isn't set, or no token is given.

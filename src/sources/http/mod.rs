@@ -57,7 +57,7 @@ pub struct Api {
     zone: Zone,
     limits: ReadLimits,
     tools: SourceTools,
-    /// Which rows are joined; `None` when the schedule has no `[join]`.
+    /// Decides which rows are joined; `None` when the schedule has no `[join]`.
     join_rows: Option<JoinRows>,
 }
 
@@ -70,7 +70,7 @@ struct PagedRead<'r> {
     /// The scheme (`http`, `https`) of the address that returned the current page.
     scheme: String,
     bytes: usize,
-    /// Of the bodies so far.
+    /// The hash of the bodies so far.
     hash: Sha256,
     /// The first rows of the numbered pages so far.
     first_rows: FirstRows,
@@ -205,7 +205,7 @@ impl Api {
         reading.pages.after(page).map(ControlFlow::Continue)
     }
 
-    /// As [`Api::use_page`], for a page that may have the rows of an earlier one.
+    /// Like [`Api::use_page`], for a page that may have the rows of an earlier one.
     fn use_numbered_page(
         &self,
         answer: &HttpResponse,

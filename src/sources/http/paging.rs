@@ -33,7 +33,7 @@ pub(super) enum Mark {
     /// The answer has nothing at that place.
     #[default]
     Missing,
-    /// Any value, `null` included.
+    /// The answer has this value there, which may be `null`.
     There(Value),
 }
 
@@ -42,9 +42,9 @@ pub(super) enum Mark {
 pub(super) enum Next {
     /// There is no next page.
     End,
-    /// With this value for this parameter.
+    /// The parameter of this name gets this value.
     Parameter(String, String),
-    /// By following this link.
+    /// This link is followed.
     Link(String),
 }
 

@@ -49,7 +49,7 @@ enum NextSink<'s> {
 }
 
 impl<'s> HashedRows<'s> {
-    /// Only hashes.
+    /// A sink that only hashes the rows.
     pub(super) fn alone(first_rows: &'s FirstRows) -> Self {
         Self::new(first_rows, NextSink::Nobody)
     }

@@ -4,10 +4,10 @@
 use serde_json::{Map, Value};
 
 /// How deep the objects around the rows are searched; `meta.pagination.links.next` is the deepest common place.
-const DEPTH: usize = 4;
+const MAX_DEPTH: usize = 4;
 
 /// Flags that are true on every page but the last.
-const MORE: &[&str] = &[
+const MORE_FLAGS: &[&str] = &[
     "hasmore",
     "hasmoreitems",
     "hasmorerecords",
@@ -21,7 +21,7 @@ const MORE: &[&str] = &[
 ];
 
 /// Flags that are false on every page but the last.
-const LAST: &[&str] = &["last", "islast", "islastpage", "lastpage", "isfinished", "done", "complete"];
+const LAST_FLAGS: &[&str] = &["last", "islast", "islastpage", "lastpage", "isfinished", "done", "complete"];
 
 /// Flags that are true when the list was cut.
 const TRUNCATED: &[&str] = &["truncated", "istruncated", "incomplete", "incompleteresults", "partial"];
@@ -79,7 +79,7 @@ const PAGE: &[&str] = &["currentpage", "page", "pageno", "pagenumber"];
 const HEADER_PREFIXES: &[&str] = &["x-", "wp-", "pagination-", "paging-"];
 
 /// Flags that are true when the request failed.
-const FAILED: &[&str] = &["failed", "haserror", "haserrors", "iserror"];
+const FAILURE_FLAGS: &[&str] = &["failed", "haserror", "haserrors", "iserror"];
 
 /// Flags that are false when the request failed.
 const SUCCEEDED: &[&str] = &["success", "ok", "succeeded", "issuccess", "successful"];
@@ -137,7 +137,7 @@ impl Signs {
                 .iter()
                 .any(|(name, value)| matches!(normalised(name).as_str(), "error" | "errors") && !is_empty_error(value));
             let mut empty_marks = Vec::new();
-            signs.search(tree, "", DEPTH, &mut empty_marks);
+            signs.search(tree, "", MAX_DEPTH, &mut empty_marks);
             signs.next_page_places.extend(empty_marks);
         }
         signs.of_headers(headers);
@@ -155,10 +155,10 @@ impl Signs {
             let word = normalised(name);
             let is = |words: &[&str]| words.contains(&word.as_str());
             match value {
-                _ if (is(MORE) || is(TRUNCATED)) && as_flag(value) == Some(true) => {
+                _ if (is(MORE_FLAGS) || is(TRUNCATED)) && as_flag(value) == Some(true) => {
                     self.says_more(format!("`{place}` is {value}"));
                 }
-                _ if is(LAST) && as_flag(value) == Some(false) => self.says_more(format!("`{place}` is {value}")),
+                _ if is(LAST_FLAGS) && as_flag(value) == Some(false) => self.says_more(format!("`{place}` is {value}")),
                 _ if is(NEXT) && names_a_page(value) => {
                     self.says_more(format!("`{place}` is there"));
                     self.next_page_places.push(place.clone());
@@ -226,7 +226,7 @@ impl Signs {
                 Some(_) | None => {}
             }
             let text = Value::from(value);
-            if (is(NEXT) && names_a_page(&text) && value != "0") || (is(MORE) && as_flag(&text) == Some(true)) {
+            if (is(NEXT) && names_a_page(&text) && value != "0") || (is(MORE_FLAGS) && as_flag(&text) == Some(true)) {
                 self.says_more(format!("`{name}:` says {value}"));
             }
         }
@@ -291,7 +291,7 @@ fn failure(tree: &Map<String, Value>, place: &str) -> Option<String> {
         // some servers report an empty list as code 404 in the body
         let is_code = || whole_number(value).is_some_and(|code| code != 404 && (400..600).contains(&code));
         let has_failed = (is(SUCCEEDED) && as_flag(value) == Some(false))
-            || (is(FAILED) && as_flag(value) == Some(true))
+            || (is(FAILURE_FLAGS) && as_flag(value) == Some(true))
             || (is(OUTCOME) && is_failure())
             || (is(STATUS_CODES) && is_code())
             || (is(FAULTS) && !is_empty_error(value));

@@ -67,7 +67,7 @@ pub(super) fn are_descriptors_used_up(path: &Path) -> bool {
     tries.iter().filter_map(|tried| tried.as_ref().err()).any(disk::is_exhaustion)
 }
 
-/// It can be read as soon as something else is closed.
+/// The error for a database that can't be read before other files or connections are closed.
 pub(super) fn exhausted(path: &Path) -> SourceError {
     let place = path.display();
     SourceError::new(Again::Soon, format!("{place}: no file descriptor or memory is left to read the database"))
@@ -122,7 +122,7 @@ fn cut(header: &[u8], length: u64, has_log: bool) -> Option<String> {
     (is_short || is_uneven).then(|| format!("the file is cut: {length} of {wanted} bytes"))
 }
 
-/// In WAL mode (bytes 18 and 19 of the header are 2), and nobody has it open.
+/// Whether the database is in WAL mode (bytes 18 and 19 of the header are 2), and nobody has it open.
 fn is_cold_wal(header: &[u8], path: &Path) -> bool {
     header.get(18..20) == Some(&[2, 2]) && !beside(path, "-shm").exists()
 }

@@ -318,14 +318,14 @@ fn judge(context: AuthContext<'_>) -> Authorization {
     }
 }
 
-/// Raw pages and page statistics are no appointments.
+/// Whether a table may be read: raw pages and page statistics are no appointments.
 fn is_readable(table: &str) -> bool {
     !["sqlite_dbpage", "dbstat"].iter().any(|name| name.eq_ignore_ascii_case(table))
 }
 
 /// SQLite's functions that compute from their arguments or a random number; nothing that loads or writes. Those of date
 /// and time may not read SQLite's clock (see [`clocks`]).
-const HARMLESS: &str = " \
+const HARMLESS_FUNCTIONS: &str = " \
     abs avg char coalesce concat concat_ws count cume_dist date datetime \
     dense_rank first_value format glob group_concat hex if ifnull iif instr julianday lag last_value lead length like \
     likelihood likely lower ltrim match max median min nth_value ntile nullif octet_length percent_rank percentile \
@@ -342,7 +342,7 @@ const HARMLESS: &str = " \
 
 fn is_harmless(function: &str) -> bool {
     let lower = function.to_ascii_lowercase();
-    !lower.contains(' ') && HARMLESS.contains(&format!(" {lower} "))
+    !lower.contains(' ') && HARMLESS_FUNCTIONS.contains(&format!(" {lower} "))
 }
 
 #[cfg(test)]

@@ -78,7 +78,7 @@ fn doubts<'d>(checked: &mut Checked<'_>, doubts: impl Iterator<Item = &'d String
     }
 }
 
-/// Mapped places that hold an object or a list, with what is likely meant.
+/// Reports mapped places that hold an object or a list, with what is likely meant.
 fn nested(checked: &mut Checked<'_>, mapped: &[(Column, Option<String>)]) {
     for node in lookup::mapped_columns(&checked.root) {
         let of_node = mapped.iter().find(|(column, _)| Some(column.as_str()) == node.text());
@@ -91,7 +91,7 @@ fn nested(checked: &mut Checked<'_>, mapped: &[(Column, Option<String>)]) {
     }
 }
 
-/// From today to the furthest lead, in whole days of the schedule's zone.
+/// The starts from today to the furthest lead, in whole days of the schedule's zone.
 pub fn window(checked: &Checked<'_>, ask: &CheckAsk<'_>) -> ReadWindow {
     let schedule = checked.schedule;
     let day = schedule.zone.date(ask.now);

@@ -10,14 +10,14 @@ use crate::schedule::recurrence::CronLint;
 use crate::schedule::{Leads, Schedule};
 
 /// The number of runs that are tried before reporting that none can call anybody: more than a year of daily ones.
-const RUNS: usize = 400;
+const RUNS_TRIED: usize = 400;
 
 /// Days of appointments that are held against the runs: eight weeks show every weekday often enough to see a pattern.
-const DAYS: i32 = 56;
+const DAYS_COMPARED: i32 = 56;
 
 /// A warning when none of the coming runs can call anybody: each is over before phones may ring.
 pub(super) fn nobody(schedule: &Schedule, now: Timestamp) -> Option<CronLint> {
-    let runs = schedule.recurrence.next(&schedule.zone, now, RUNS);
+    let runs = schedule.recurrence.next(&schedule.zone, now, RUNS_TRIED);
     let first = runs.first()?;
     let callable = |run: &crate::schedule::recurrence::Nominal| {
         let opening = schedule.remind.calendar().next_opening(run.at, &schedule.zone);
@@ -43,7 +43,7 @@ pub(super) fn nobody(schedule: &Schedule, now: Timestamp) -> Option<CronLint> {
     })
 }
 
-/// By lead, the latest moment at which the last start that the run covers may be called about.
+/// For each lead, the latest moment at which the last start that the run covers may be called about.
 fn latest_calls(schedule: &Schedule, run: Timestamp) -> Vec<(Lead, Timestamp)> {
     const LAST: SignedDuration = SignedDuration::from_micros(1);
     let windows = due_windows(schedule, &Occasion::at(run), None).into_iter();
@@ -62,7 +62,7 @@ pub(super) fn short_leads(schedule: &Schedule, now: Timestamp) -> Vec<Lead> {
         Leads::Hours(hours) => hours.iter().copied().map(Lead::hours).collect(),
         Leads::Now => return Vec::new(),
     };
-    let runs = schedule.recurrence.next(&schedule.zone, now, RUNS);
+    let runs = schedule.recurrence.next(&schedule.zone, now, RUNS_TRIED);
     if runs.is_empty() {
         return Vec::new();
     }
@@ -84,7 +84,7 @@ pub(super) fn uncovered_days(schedule: &Schedule, now: Timestamp) -> Option<Cron
         let runs = leads.iter().filter_map(|lead| date_of_run(schedule, date, *lead));
         runs.into_iter().any(|date| schedule.recurrence.first_on(&schedule.zone, date).is_some())
     };
-    let dates: Vec<Date> = (0..DAYS).filter_map(|ahead| first.checked_add(ahead.days()).ok()).collect();
+    let dates: Vec<Date> = (0..DAYS_COMPARED).filter_map(|ahead| first.checked_add(ahead.days()).ok()).collect();
     let uncovered: Vec<Date> = dates.iter().copied().filter(|date| !is_covered_by(leads, *date)).collect();
     let further = (1..=7).chain([0]).find(|lead| uncovered.iter().all(|date| is_covered_by(&[*lead], *date)));
     let message = match (uncovered.first(), weekdays(&dates, &uncovered)) {

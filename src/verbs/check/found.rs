@@ -26,13 +26,13 @@ pub struct ColumnReport {
     pub column: String,
     /// Rows that were read.
     pub rows: u64,
-    /// Of these, rows without a value.
+    /// How many of these rows have no value.
     pub empty: u64,
-    /// Of these, rows whose value can't be used.
+    /// How many of these rows have a value that can't be used.
     pub failed: u64,
     /// Different values, masked.
     pub samples: Vec<String>,
-    /// For starts that can't be read: the format that fits, or both readings.
+    /// The format that fits starts that can't be read, or both readings of them.
     pub format: Option<String>,
 }
 

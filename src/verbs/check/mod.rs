@@ -79,7 +79,7 @@ pub struct CheckAsk<'a> {
     pub now: Timestamp,
     /// The zone rules in use.
     pub zones: &'a Zones,
-    /// For opening sources; its secrets are those that must be set.
+    /// What opening a source needs; its secrets are those that must be set.
     pub tools: &'a SourceTools,
     /// The settings' accounts.
     pub accounts: &'a BTreeMap<String, Account>,
@@ -96,9 +96,9 @@ pub struct CheckReport {
     pub ok: bool,
     /// The number of files that were checked.
     pub files: usize,
-    /// In the order of files and places.
+    /// The problems in the order of files and places.
     pub problems: Vec<Problem>,
-    /// With `--connect`: what each mapped column holds, in the order of files and keys.
+    /// What each mapped column holds, in the order of files and keys; only with `--connect`.
     pub columns: Vec<ColumnReport>,
 }
 
@@ -228,7 +228,7 @@ fn no_folder(path: &Path, error: &std::io::Error) -> Folder {
     Folder { problems: problems.into_sorted(), ..Folder::default() }
 }
 
-/// A schedule that loads, with its text as a tree, while the world around it is asked.
+/// A schedule that loads, with its text as a tree, while its sources, files and secrets are looked at.
 struct Checked<'a> {
     schedule: &'a Schedule,
     root: Node,
@@ -269,7 +269,7 @@ fn one(schedule: &Arc<Schedule>, ask: &CheckAsk<'_>) -> (Vec<Problem>, Vec<Colum
     (checked.problems.into_sorted(), checked.columns)
 }
 
-/// Without its list a run fails and calls nobody.
+/// Checks that the do-not-call list can be read: without it a run fails and calls nobody.
 fn do_not_call(checked: &mut Checked<'_>, ask: &CheckAsk<'_>) {
     let Some(path) = checked.schedule.remind.do_not_call.as_deref() else { return };
     let span = checked.span(&["remind", "do_not_call"]);
@@ -288,7 +288,7 @@ fn do_not_call(checked: &mut Checked<'_>, ask: &CheckAsk<'_>) {
     problem.help("a run fails, and nobody is called, until it is there: one number a line, an empty file is fine");
 }
 
-/// Without its holidays a run fails, too.
+/// Checks that the holidays can be read: without them a run fails and calls nobody.
 fn holidays(checked: &mut Checked<'_>, schedule: &Arc<Schedule>, ask: &CheckAsk<'_>) {
     let Err(error) = with_holidays(schedule, ask.now) else { return };
     let span = checked.span(&["remind", "holidays"]);

@@ -48,7 +48,7 @@ fn raw_phone(checked: &mut Checked<'_>) {
     checked.problems.warning("raw-phone", span, message).help(help);
 }
 
-/// Without its id in the payload, hardly anything connects a report with its reminder.
+/// Warns of a payload without the reminder's id: hardly anything else connects a report with its reminder.
 fn no_reminder_id(checked: &mut Checked<'_>) {
     let schedule = checked.schedule;
     let Some(spec) = &schedule.outcome else { return };

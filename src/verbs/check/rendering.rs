@@ -1,4 +1,5 @@
-//! shell: whether templates and `only_if` can be filled and decided with the first rows of a local source.
+//! shell: tries the first rows of a local source: whether every template of the payload can be filled with them, and whether
+//! `only_if` can be decided.
 
 use std::collections::BTreeSet;
 
@@ -29,14 +30,16 @@ pub fn check(checked: &mut Checked<'_>, ask: &CheckAsk<'_>, rows: &[Row]) {
     }
 }
 
-/// A template that can't be filled for some of the rows.
+/// How often a template could not be filled with the rows that were tried.
 struct TemplateFailure {
     span: std::ops::Range<usize>,
-    /// Rows that would be called as far as their own columns go.
+    /// Rows with which it was tried: those with an id, a start and a phone number that can be used.
     tried: usize,
+    /// Rows of those with which it could not be filled.
     failed: usize,
-    /// The last row's reason, without its values.
+    /// Why it failed for the last of them, without the row's values.
     why: String,
+    /// The template's text.
     text: String,
 }
 
@@ -86,7 +89,7 @@ fn failures(checked: &Checked<'_>, ask: &CheckAsk<'_>, rows: &[Row]) -> Vec<Temp
     found.into_iter().map(|(_, failure)| failure).filter(|failure| failure.failed > 0).collect()
 }
 
-/// The column that a name reached through the row was likely meant to be.
+/// The column that was likely meant where the text names one (`row.name`) that no row has.
 fn likely_column(text: &str, rows: &[Row]) -> Option<String> {
     let object = rows.first()?.to_object();
     let missing = lookup::row_keys(text).into_iter().find(|name| rows.iter().all(|row| row.get(name).is_none()))?;

@@ -17,7 +17,7 @@ use crate::spelling::did_you_mean;
 /// Rows that are checked: enough to distinguish a wrong column from a wrong cell.
 pub const MAX_ROWS: usize = 200;
 
-/// Of fewer rows that can't be read a single mistake may be the reason, and not the mapping.
+/// The least number of unreadable rows for which the mapping is blamed: a single mistake may spoil fewer.
 pub const FEW_ROWS: usize = 3;
 
 pub fn check(checked: &mut Checked<'_>, ask: &CheckAsk<'_>) {

@@ -390,7 +390,7 @@ fn a_format_is_proposed_only_if_it_reads_every_start_and_otherwise_the_odd_ones_
             "(line 5), or write `date_format = [\"%d.%m.%Y %H:%M\", \"%d/%m/%Y %H:%M\"]`",
             "every start",
         ),
-        // either reading would do for the odd one
+        // the odd one could be read either way
         (patterns(&["%d.%m.%Y %H:%M"]), &dotted, "03/04/2026 09:00", "(line 5)", "write `date_format"),
     ] {
         let all = [&others[..], &[odd]].concat();

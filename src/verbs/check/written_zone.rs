@@ -8,7 +8,7 @@ use crate::zones::Zones;
 
 use super::{CheckAsk, Checked};
 
-/// Of fewer starts a single odd one may be the reason.
+/// The least number of starts that say something: a single odd one may spoil fewer.
 const FEW_STARTS: usize = 3;
 
 /// Hours of the day at which hardly anybody has an appointment: before six, and from ten in the evening.

@@ -8,7 +8,7 @@ use super::{DoctorVerdict, Finding, finding};
 use crate::disk::{self, Links};
 
 /// What is created to see whether it can be.
-const TRIAL: &str = ".tickler-doctor";
+const TRIAL_FILE: &str = ".tickler-doctor";
 
 /// Whether a file can be created and written in the ledger's folder, tried as the user who will do it: file modes don't show mounts
 /// and quotas. Root tries it as the folder's owner, which is the service's user.
@@ -39,7 +39,7 @@ fn is_read_only(folder: &Path) -> bool {
 
 /// Creates, writes and locks a file, and removes it again.
 fn try_here(folder: &Path) -> Result<(), String> {
-    let file = folder.join(TRIAL);
+    let file = folder.join(TRIAL_FILE);
     let tried = disk::open_private(&file, std::fs::OpenOptions::new().write(true).create(true).truncate(true))
         .and_then(|mut open| std::io::Write::write_all(&mut open, b"x").map(|()| open))
         .map_err(|error| error.to_string())
@@ -50,7 +50,7 @@ fn try_here(folder: &Path) -> Result<(), String> {
 
 /// The same with a file that a shell of that user creates and writes: whether it can be locked depends on the disk alone.
 fn try_as(user: &std::fs::Metadata, folder: &Path) -> Result<(), String> {
-    let file = folder.join(TRIAL);
+    let file = folder.join(TRIAL_FILE);
     let mut shell = std::process::Command::new("/bin/sh");
     shell.args(["-c", "umask 077; echo x > \"$0\""]).arg(&file).uid(user.uid()).gid(user.gid());
     let ended = shell.stdin(std::process::Stdio::null()).output().map_err(|error| error.to_string())?;

@@ -26,7 +26,7 @@ pub async fn explain_run(app: &App, name: &str, appointment: &str, run: RunId) -
     let row = row.ok_or_else(|| VerbError::Failed(format!("the ledger has no run {run} of `{name}`")))?;
     let text = ledger.schedule_text(&row.text_hash).await?;
     let path = app.settings.schedules.join(format!("{name}.toml"));
-    let then = text.and_then(|text| load::one(&path, &text, &app.around.zones).schedule);
+    let then = text.and_then(|text| load::one(&path, &text, &app.env.zones).schedule);
     // calendar files are read as they are now; without them the dates of the schedule itself decide
     let then = then.map(|then| with_holidays(&then, row.nominal_at).unwrap_or(then));
     let filter = AuditFilter { run: Some(run), appointment: Some(appointment.to_owned()), ..AuditFilter::default() };
@@ -153,7 +153,7 @@ impl EarlierRun<'_> {
     }
 
     fn by_log(&self) -> EarlierDecision {
-        // without an attempt: it planned what the ledger had forgotten; what was sent later has the run's id, too
+        // a row without an attempt says that the run planned what the ledger had forgotten; rows about a later sending have an attempt
         let is_forgotten = |row: &&AuditRow| row.event == Event::DeliveryUncertain && row.attempt.is_none();
         if let Some(row) = self.log.iter().find(is_forgotten) {
             let detail = row.detail.as_deref().unwrap_or_default().to_owned();
@@ -217,7 +217,7 @@ impl EarlierRun<'_> {
         }
     }
 
-    /// Nothing of that run is about the appointment, which is known to start then.
+    /// The sentence that nothing of that run is about the appointment, which is known to start at `start`.
     fn not_in_the_export(&self, start: Option<Timestamp>) -> String {
         let read = self.run.read_at.map(|at| format!(", read {}", self.show(at))).unwrap_or_default();
         let is_of_days = self.then.as_ref().is_some_and(|then| matches!(then.remind.leads, Leads::Days(_)));

@@ -10,9 +10,9 @@ use crate::verbs::{App, VerbResult};
 /// Why the log has a reminder as of unknown fate although nothing was sent.
 const CAUSES: [(&str, &str); 2] = [("restored", "a restore"), ("loss_accepted", "an accepted loss")];
 
-/// Which time is forgotten, and how that came, for the reminders that are uncertain because of it.
+/// A sentence for reminders that are uncertain because the ledger has forgotten a time: which time, and how that came.
 pub(super) async fn sentence(app: &App, schedule: &Schedule, reminders: &[ReminderRow]) -> VerbResult<Option<String>> {
-    let Some(ledger) = &app.around.ledger else { return Ok(None) };
+    let Some(ledger) = &app.env.ledger else { return Ok(None) };
     for reminder in reminders.iter().filter(|reminder| reminder.state == State::Uncertain) {
         let of_reminder = AuditFilter { reminder: Some(reminder.id), ..newest(Event::DeliveryUncertain) };
         let Some(doubt) = ledger.audit(of_reminder).await?.pop() else { continue };

@@ -6,7 +6,7 @@ mod forgotten;
 
 use jiff::Timestamp;
 
-use super::plan::SHADOW;
+use super::plan::SHADOW_NOTE;
 use super::{App, VerbError, VerbResult, holds, redact};
 use crate::evaluation::{self, nominal_now};
 use crate::ledger::gate::Hold;
@@ -29,9 +29,9 @@ pub const SHADOW_STEP: &str = "mode";
 /// When the source or the ledger can't be read.
 pub async fn explain(app: &App, name: &str, appointment: &str) -> VerbResult<Explanation> {
     let schedule = app.schedule(name)?;
-    let nominal_at = nominal_now(app.around.clock.as_ref());
+    let nominal_at = nominal_now(app.env.clock.as_ref());
     let occasion = Occasion::at(nominal_at);
-    let mut explanation = evaluation::explain(&schedule, occasion, appointment, &app.around)
+    let mut explanation = evaluation::explain(&schedule, occasion, appointment, &app.env)
         .await
         .map_err(|error| VerbError::Evaluation { schedule: schedule.name.clone(), error })?;
     // the cell of a start that can't be read may hold anything
@@ -53,10 +53,10 @@ pub async fn explain(app: &App, name: &str, appointment: &str) -> VerbResult<Exp
     Ok(explanation)
 }
 
-/// As the rules stand now, or as an earlier run decided.
+/// The explanation by the rules as they stand now, or as an earlier run decided.
 ///
 /// # Errors
-/// As [`explain`] and [`explain_run`].
+/// Those of [`explain`] and [`explain_run`].
 pub async fn asked(app: &App, name: &str, appointment: &str, run: Option<RunId>) -> VerbResult<Explanation> {
     match run {
         None => explain(app, name, appointment).await,
@@ -67,7 +67,7 @@ pub async fn asked(app: &App, name: &str, appointment: &str, run: Option<RunId>)
 /// A call that passes every rule and still isn't made, because everything or its schedule is paused.
 async fn hold_back(app: &App, schedule: &Schedule, explanation: &mut Explanation) -> VerbResult<()> {
     if schedule.mode == ScheduleMode::Shadow {
-        let (rule, detail) = (SHADOW_STEP.to_owned(), Some(SHADOW.to_owned()));
+        let (rule, detail) = (SHADOW_STEP.to_owned(), Some(SHADOW_NOTE.to_owned()));
         explanation.steps.push(RuleStep { rule, result: StepResult::Pass, detail });
     }
     if let Some(detail) = holds::first(app, schedule, |hold| !matches!(hold, Hold::AccountWaits(..))).await? {
@@ -80,7 +80,7 @@ async fn hold_back(app: &App, schedule: &Schedule, explanation: &mut Explanation
 
 /// Names the run that waits for a person now, where the next one would be held as well.
 async fn name_held_run(app: &App, schedule: &Schedule, explanation: &mut Explanation) -> VerbResult<()> {
-    let Some(ledger) = &app.around.ledger else { return Ok(()) };
+    let Some(ledger) = &app.env.ledger else { return Ok(()) };
     let held = ledger.runs(RunsAsk::Held).await?;
     let last = held.into_iter().rfind(|run| run.schedule == schedule.name);
     let step = explanation.steps.iter_mut().find(|step| step.result == StepResult::Block);
@@ -129,7 +129,7 @@ async fn explain_earlier(app: &App, schedule: &Schedule, explanation: &mut Expla
 
 /// How the latest write-back of their outcomes stands; `None` without one.
 async fn written_back(app: &App, reminders: &[ReminderRow]) -> VerbResult<Option<String>> {
-    let Some(ledger) = &app.around.ledger else { return Ok(None) };
+    let Some(ledger) = &app.env.ledger else { return Ok(None) };
     let ids = reminders.iter().map(|reminder| reminder.id).collect();
     let rows = ledger.write_backs(WriteBacksAsk::OfMany(ids)).await?;
     let Some(row) = rows.iter().max_by_key(|row| row.created_at) else { return Ok(None) };
@@ -158,13 +158,13 @@ fn in_words(reminder: &ReminderRow, zone: &Zone) -> String {
     )
 }
 
-/// To the minute, as the rules write times.
+/// The time to the minute, as the rules write times.
 fn wall(at: Timestamp, zone: &Zone) -> String {
     zone.wall(at).strftime("%Y-%m-%d %H:%M").to_string()
 }
 
 async fn reminders_of(app: &App, schedule: &str, appointment: &str) -> VerbResult<Vec<ReminderRow>> {
-    let Some(ledger) = &app.around.ledger else { return Ok(Vec::new()) };
+    let Some(ledger) = &app.env.ledger else { return Ok(Vec::new()) };
     let ask = ReminderAsk {
         schedule: Some(schedule.to_owned()),
         appointment_id: Some(appointment.to_owned()),

@@ -9,10 +9,10 @@ use crate::row::Column;
 use crate::schedule::Schedule;
 
 /// Names of a request that are shown at most.
-const SHOWN: usize = 20;
+const MAX_NAMES: usize = 20;
 
 /// Characters of a name that are shown at most.
-const LONGEST: usize = 40;
+const MAX_NAME_LENGTH: usize = 40;
 
 /// What a request lacks, in a sentence for its sender.
 pub(super) struct Absent {
@@ -53,7 +53,7 @@ fn sentence(schedule: &Schedule, columns: &[Column], row: &Map<String, Value>) -
     }
     let mapped: Vec<&str> = columns.iter().map(Column::as_str).collect();
     let own: Vec<&String> = row.keys().filter(|name| !name.starts_with('@')).collect();
-    let shown: Vec<String> = own.iter().take(SHOWN).map(|name| format!("`{}`", shown(name))).collect();
+    let shown: Vec<String> = own.iter().take(MAX_NAMES).map(|name| format!("`{}`", shown(name))).collect();
     let more = own.len() - shown.len();
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     Some(format!("the request has no `{}`; it has {}{more}", mapped.join("` and no `"), shown.join(", ")))
@@ -61,6 +61,6 @@ fn sentence(schedule: &Schedule, columns: &[Column], row: &Map<String, Value>) -
 
 /// A name; a form without names has values in their place, and a number among them is masked.
 fn shown(name: &str) -> String {
-    let start: String = name.chars().take(LONGEST).collect();
+    let start: String = name.chars().take(MAX_NAME_LENGTH).collect();
     phone::masked(&start).into_owned()
 }

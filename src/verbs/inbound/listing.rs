@@ -11,8 +11,8 @@ use crate::ledger::{Inbox as _, Ledger, Outbox as _, PostRow, PostStanding, Post
 use crate::reminder::{CallOutcome, Lead, ReminderId, SkipReason, State};
 use crate::schedule::Schedule;
 
-/// Up to this many requests their calls are asked for one by one.
-const FEW: usize = 200;
+/// The number of requests up to which their calls are asked for one by one.
+const MAX_ONE_BY_ONE: usize = 200;
 
 type CallsOfRequests = HashMap<(String, String, Timestamp), ReminderRow>;
 
@@ -23,27 +23,27 @@ pub struct InboundUrl {
     pub schedule: String,
     /// `call` or `outcome`.
     pub kind: String,
-    /// Without the secret.
+    /// The URL without the secret.
     pub url: String,
     /// Whether the secret may follow as the last part of the URL.
     pub secret_in_url: bool,
 }
 
-/// Which requests are listed. What is absent selects nothing, so that an older program's ask is understood.
+/// The requests that are listed. What is absent selects nothing, so that an older program's ask is understood.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct RequestListAsk {
-    /// Of that schedule; `None`: of all.
+    /// Requests to this schedule; `None`: to all.
     pub schedule: Option<String>,
-    /// With that id.
+    /// Requests with this id.
     pub appointment: Option<String>,
-    /// Received at or after (UTC).
+    /// Requests received at or after this (UTC).
     pub since: Option<Timestamp>,
-    /// Received before (UTC).
+    /// Requests received before this (UTC).
     pub until: Option<Timestamp>,
-    /// That stand so.
+    /// Requests in this standing.
     pub standing: Option<PostStanding>,
-    /// Refused for that reason.
+    /// Requests refused for this reason.
     pub reason: Option<SkipReason>,
     /// Only this number of the newest.
     pub limit: Option<usize>,
@@ -74,7 +74,7 @@ pub struct ListedRequest {
 }
 
 impl ListedRequest {
-    /// Its call, or why there is none, in words for people.
+    /// The request's call, or why there is none, in words for people.
     #[must_use]
     pub fn call_in_words(&self) -> String {
         match (self.standing, self.reason, self.state) {
@@ -124,7 +124,7 @@ fn base(app: &App) -> String {
 /// # Errors
 /// When there is no such schedule, or the ledger can't be read.
 pub async fn list(app: &App, ask: &RequestListAsk) -> VerbResult<Vec<ListedRequest>> {
-    let Some(ledger) = &app.around.ledger else { return Ok(Vec::new()) };
+    let Some(ledger) = &app.env.ledger else { return Ok(Vec::new()) };
     if let Some(name) = &ask.schedule {
         app.schedule(name)?;
     }
@@ -164,7 +164,7 @@ async fn calls_of(ledger: &Ledger, posts: &[PostRow], ask: &RequestListAsk) -> V
         appointment_id: Some(post.appointment_id.clone()),
         ..ReminderAsk::default()
     };
-    let asks = if posts.len() > FEW { vec![all] } else { posts.iter().map(one_by_one).collect() };
+    let asks = if posts.len() > MAX_ONE_BY_ONE { vec![all] } else { posts.iter().map(one_by_one).collect() };
     let mut calls = CallsOfRequests::new();
     for ask in asks {
         let found = ledger.reminders(ask).await?.into_iter().filter(|row| row.lead == Lead::NOW);

@@ -1,4 +1,4 @@
-//! shell: requests that are posted: taken, withdrawn, listed, and where they are posted to.
+//! shell: requests that are posted: takes, withdraws and lists them, and names the addresses to which they are posted.
 
 mod absent;
 pub mod listing;
@@ -53,7 +53,7 @@ pub struct RequestAnswer {
     pub state: String,
     /// When the call is or was to be made, with the schedule's offset.
     pub due_at: String,
-    /// Not made at or after this.
+    /// The call is not made at or after this.
     pub expires_at: String,
     /// The same was posted before, or the call was made.
     pub duplicate: bool,
@@ -72,7 +72,7 @@ pub struct RequestWithOutcome {
 }
 
 impl RequestAnswer {
-    /// With what became of the call.
+    /// The answer together with what became of the call.
     #[must_use]
     pub const fn with_outcome(self, outcome: Option<CallOutcome>) -> RequestWithOutcome {
         RequestWithOutcome { answer: self, outcome }
@@ -89,7 +89,7 @@ pub async fn take(app: &App, schedule: &Arc<Schedule>, new: NewRequest<'_>) -> R
     let absent = absent::Absent::of(schedule, &row);
     let digest = Sha256::digest(new.body).into();
     let post = Post { row, digest, actor: new.actor.to_owned() };
-    let taken = absent.named(take_post(schedule, spec, post, &app.around).await?);
+    let taken = absent.named(take_post(schedule, spec, post, &app.env).await?);
     match &taken {
         PostTaken::Accepted(_) => {
             if let Some(sender) = &app.sender {
@@ -98,7 +98,7 @@ pub async fn take(app: &App, schedule: &Arc<Schedule>, new: NewRequest<'_>) -> R
         }
         PostTaken::TooMany { retry_after } => {
             let seconds = i64::try_from(*retry_after).unwrap_or(i64::MAX);
-            let until = app.around.clock.now().saturating_add(jiff::SignedDuration::from_secs(seconds));
+            let until = app.env.clock.now().saturating_add(jiff::SignedDuration::from_secs(seconds));
             app.traffic.floods_until(&schedule.name, until.unwrap_or(jiff::Timestamp::MAX));
         }
         PostTaken::Duplicate { .. } | PostTaken::Refused { .. } => {}
@@ -106,7 +106,7 @@ pub async fn take(app: &App, schedule: &Arc<Schedule>, new: NewRequest<'_>) -> R
     Ok(taken)
 }
 
-/// What is answered about a request of that schedule.
+/// What is answered about a request of this schedule.
 ///
 /// # Errors
 /// When the ledger can't be read.
@@ -202,12 +202,12 @@ pub enum Withdrawn {
     Done(RequestedCall),
 }
 
-/// Nobody is called for a request any more, which is known by its id or its reminder's; `actor` says so.
+/// Withdraws a request, known by its id or its reminder's: nobody is called for it any more. `actor` says so.
 ///
 /// # Errors
 /// When the ledger can't be written.
 pub async fn withdraw(app: &App, schedule: &Schedule, (id, actor): (String, &str)) -> VerbResult<Withdrawn> {
-    let now = app.around.clock.now();
+    let now = app.env.clock.now();
     let withdraw = Withdraw { schedule: schedule.name.clone(), id, now, actor: actor.to_owned() };
     Ok(match app.ledger()?.withdraw(withdraw).await? {
         Withdrawal::Unknown => Withdrawn::Unknown,
@@ -219,7 +219,7 @@ pub async fn withdraw(app: &App, schedule: &Schedule, (id, actor): (String, &str
 /// A request that a person posts.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct PostAsk {
-    /// To which schedule.
+    /// The schedule to which it is posted.
     pub schedule: String,
     /// A JSON object.
     pub body: Personal,
@@ -241,7 +241,7 @@ pub struct PostedRequest {
     pub service: bool,
 }
 
-/// Of an answer that doesn't say it: only a service of an older version gives one.
+/// The value of `service` in an answer that doesn't have it: only a service of an older version gives one.
 const fn by_service() -> bool {
     true
 }

@@ -7,7 +7,7 @@ use super::mapping::known_names;
 use crate::verbs::toml_text::quoted;
 
 /// Objects of a list that are looked at.
-const ENOUGH: usize = 50;
+const OBJECTS_LOOKED_AT: usize = 50;
 
 /// Steps from the answer to a list.
 const MAX_DEPTH: usize = 4;
@@ -37,7 +37,7 @@ pub(super) struct RowList {
 }
 
 impl RowList {
-    /// Its keys of `[source.http]`.
+    /// The keys of `[source.http]` that read this list.
     pub(super) fn declared(&self) -> String {
         let items = Some(&self.items).filter(|place| !place.is_empty());
         let places = [("items", items), ("each", self.each.as_ref())];
@@ -94,7 +94,8 @@ fn without_list(tree: &Value) -> String {
 fn collect(value: &Value, place: String, depth: usize, lists: &mut Vec<RowList>) {
     match value {
         Value::Array(items) if items.iter().any(Value::is_object) => {
-            let objects: Vec<&Map<String, Value>> = items.iter().filter_map(Value::as_object).take(ENOUGH).collect();
+            let objects: Vec<&Map<String, Value>> =
+                items.iter().filter_map(Value::as_object).take(OBJECTS_LOOKED_AT).collect();
             let mut columns = Vec::new();
             objects.iter().for_each(|item| scalars(item, "", MAX_COLUMN_DEPTH, &mut columns));
             lists.extend(inside(&objects, &place, &columns));
@@ -121,7 +122,7 @@ fn inside(items: &[&Map<String, Value>], place: &str, of_item: &[String]) -> Vec
     let list = |name: &String| -> Option<RowList> {
         let inner = items.iter().filter_map(|item| item.get(name)?.as_array()).flatten().filter_map(Value::as_object);
         let mut columns = Vec::new();
-        inner.take(ENOUGH).for_each(|element| scalars(element, "", MAX_COLUMN_DEPTH, &mut columns));
+        inner.take(OBJECTS_LOOKED_AT).for_each(|element| scalars(element, "", MAX_COLUMN_DEPTH, &mut columns));
         // a list of labels or guests adds nothing: its rows would only repeat the item
         let has = |columns: &[String], role| columns.iter().any(|column| fit(column, role) > 0);
         let adds = [ColumnRole::Phone, ColumnRole::Start, ColumnRole::Time];

@@ -42,7 +42,7 @@ pub struct InitAsk<'a> {
     pub now: Timestamp,
     /// The zone rules in use.
     pub zones: &'a Zones,
-    /// For opening sources.
+    /// What opening a source needs.
     pub tools: &'a SourceTools,
 }
 
@@ -191,7 +191,7 @@ fn sample(ask: &InitAsk<'_>, probed: &Probed) -> VerbResult<Sample> {
     Ok(rows.sample)
 }
 
-/// Of series in calendars the next two months.
+/// The starts that are looked at: the next two months of the series of calendars, and all rows of other sources.
 fn window(ask: &InitAsk<'_>) -> ReadWindow {
     let later = ask.now.saturating_add(jiff::SignedDuration::from_hours(60 * 24)).unwrap_or(ask.now);
     let day = jiff::tz::Offset::UTC.to_datetime(ask.now).date();

@@ -61,13 +61,13 @@ fn country_of(values: &[&str]) -> Option<&'static str> {
 }
 
 /// Names of columns in which people write a phone among other things.
-const TEXTS: &str = "description summary notes note comment comments remarks remark details body bodypreview message title subject \
+const COLUMNS_OF_TEXTS: &str = "description summary notes note comment comments remarks remark details body bodypreview message title subject \
     location attendee bemerkung bemerkungen notiz notizen kommentar betreff beschreibung remarque remarques commentaire \
     commentaires observations notas nota observaciones comentarios observacoes osservazioni commenti opmerking opmerkingen";
 
 /// Patterns for the first number in a text, the surest first: with its country's code, as in North America, with its trunk prefix, in pairs
 /// as in France, any. A group keeps them from beginning inside of another number; none but the last finds a date.
-const NUMBERS: [&str; 5] = [
+const NUMBER_PATTERNS: [&str; 5] = [
     "[+][0-9][0-9 ()./-]{6,}[0-9]",
     "(?:^|[^0-9-])([(]?[0-9]{3}[)]?[ .-]?[0-9]{3}[ .-]?[0-9]{4})",
     "(?:^|[^0-9])([(]?0[0-9]{2}[0-9 ()/-]{4,}[0-9])",
@@ -84,7 +84,7 @@ pub(super) struct PhonesInText {
 }
 
 impl PhonesInText {
-    /// In how many rows it finds a phone; none where it finds a date, which may read as one.
+    /// The number of rows in which the pattern finds a phone; 0 where it finds a date, which may read as one.
     fn count(&self) -> usize {
         let is_phone = |number: &&String| {
             let reads = |region| phone::read(number, region).is_ok();
@@ -103,10 +103,10 @@ impl PhonesInText {
 pub(super) fn in_texts(sample: &Sample) -> Option<PhonesInText> {
     let is_text = |name: &&String| {
         let last = name.rsplit(['.', '/']).next().unwrap_or(name).to_lowercase();
-        TEXTS.split_whitespace().any(|known| known == last)
+        COLUMNS_OF_TEXTS.split_whitespace().any(|known| known == last)
     };
     let mut best: Option<(usize, PhonesInText)> = None;
-    for pattern in NUMBERS {
+    for pattern in NUMBER_PATTERNS {
         let regex = regex::Regex::new(pattern).ok()?;
         for column in sample.columns.iter().filter(is_text) {
             let place = sample.columns.iter().position(|name| name == column)?;

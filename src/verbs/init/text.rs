@@ -49,7 +49,7 @@ pub(super) fn draft(parts: &DraftParts<'_>, found: &Found) -> String {
     text.push_str("\n[payload]\ncontact_phone    = \"{{ phone }}\"\nappointment_time = \"{{ starts_at }}\"\n");
     for (key, column) in [("contact_name", &found.name), ("service_name", &found.service)] {
         if let Some(column) = column {
-            // where an object may be null, what is inside of it has no value
+            // the object around the column may be null in some rows, and then the column has no value
             let or_null = if column.contains('.') { " | default(none)" } else { "" };
             text.push_str(&format!("{key:<16} = {}\n", quoted(&format!("{{{{ {}{or_null} }}}}", reached(column)))));
         }

@@ -1,4 +1,4 @@
-//! shell: what became of calls: listed, and set by a person.
+//! shell: what became of calls: lists it, and records what a person says of it.
 
 pub mod records;
 pub mod signs;
@@ -28,17 +28,17 @@ pub struct SetOutcomeAsk {
     pub reason: Option<String>,
 }
 
-/// Which calls are listed. What is absent selects nothing, so that an older program's ask is understood.
+/// The calls that are listed. What is absent selects nothing, so that an older program's ask is understood.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct OutcomeListAsk {
-    /// Of that schedule.
+    /// Calls of this schedule.
     pub schedule: Option<String>,
     /// Only those in which something was said that no key maps.
     pub unmapped: bool,
-    /// With that outcome.
+    /// Calls with this outcome.
     pub outcome: Option<OutcomeSought>,
-    /// Of that appointment.
+    /// Calls about this appointment.
     pub appointment: Option<String>,
     /// Due at or after (UTC).
     pub since: Option<Timestamp>,
@@ -54,9 +54,9 @@ pub struct OutcomeListAsk {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OutcomeSought {
-    /// None was reported yet.
+    /// Calls of which nothing was reported yet.
     None,
-    /// That one.
+    /// Calls with this outcome.
     Word(CallOutcome),
 }
 
@@ -80,7 +80,7 @@ impl OutcomeListAsk {
 /// A person has seen that outcomes could not be written back.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct AcknowledgeAsk {
-    /// Of the reminder with this id, or the unique beginning of it; `None`: all.
+    /// The reminder's id, or the unique beginning of it; `None`: all reminders.
     pub id: Option<String>,
     /// The reason given.
     pub reason: Option<String>,
@@ -138,14 +138,14 @@ pub struct OutcomeCall {
     pub ended_at: Option<Timestamp>,
 }
 
-/// Sets it; answers the reminder.
+/// Sets it; returns the reminder.
 ///
 /// # Errors
 /// When the reminder was never sent, or the ledger fails.
 pub async fn set(app: &App, actor: &str, ask: SetOutcomeAsk) -> VerbResult<OutcomeRow> {
     let SetOutcomeAsk { id, outcome, reason } = ask;
     let reminder_id = ids::reminder(app, &id, None, &[]).await?;
-    let (terms, now) = (terms::of(app, None), app.around.clock.now());
+    let (terms, now) = (terms::of(app, None), app.env.clock.now());
     let word = OutcomeByHand { reminder_id, outcome, reason, terms, actor: actor.to_owned(), now };
     let row = app.ledger()?.set_outcome(word).await?;
     nudge(app);
@@ -159,7 +159,7 @@ fn nudge(app: &App) {
     }
 }
 
-/// Whom a person has called again.
+/// The people whom a person has called again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AgainAsk {
@@ -169,7 +169,7 @@ pub enum AgainAsk {
     Silent(String),
 }
 
-/// Has them called again; answers the new reminders, each of which waits for a fresh read of its source.
+/// Has people called again; returns the new reminders, each of which waits for a fresh read of its source.
 ///
 /// # Errors
 /// When there is no such call or schedule, when nobody can be called again, or when the ledger fails.
@@ -178,23 +178,23 @@ pub async fn retry(app: &App, actor: &str, (ask, reason): (AgainAsk, Option<Stri
         AgainAsk::Of(id) => CalledAgain::Of(ids::reminder(app, &id, None, &[]).await?),
         AgainAsk::Silent(schedule) => CalledAgain::Silent(app.schedule(&schedule)?.name.clone()),
     };
-    let (terms, now) = (terms::of(app, None), app.around.clock.now());
+    let (terms, now) = (terms::of(app, None), app.env.clock.now());
     let again = CallAgain { whom, terms, reason, actor: actor.to_owned(), now };
     let planned = app.ledger()?.call_again(again).await?;
     nudge(app);
     with_calls(app, planned).await
 }
 
-/// Notes that a person has seen that outcomes could not be written back; answers their reminders.
+/// Notes that a person has seen that outcomes could not be written back; returns their reminders.
 ///
 /// # Errors
-/// When nothing of that reminder failed, or the ledger fails.
+/// When nothing of this reminder failed, or the ledger fails.
 pub async fn acknowledge(app: &App, actor: &str, ask: AcknowledgeAsk) -> VerbResult<Vec<OutcomeRow>> {
     let reminder_id = match &ask.id {
         Some(id) => Some(ids::reminder(app, id, None, &[]).await?),
         None => None,
     };
-    let (actor, now) = (actor.to_owned(), app.around.clock.now());
+    let (actor, now) = (actor.to_owned(), app.env.clock.now());
     let acknowledge = AcknowledgeWriteBacks { reminder_id, reason: ask.reason, actor, now };
     let ledger = app.ledger()?;
     let seen = ledger.acknowledge_write_backs(acknowledge).await?;
@@ -211,7 +211,7 @@ pub async fn acknowledge(app: &App, actor: &str, ask: AcknowledgeAsk) -> VerbRes
 /// # Errors
 /// When there is no such schedule, or the ledger can't be read.
 pub async fn list(app: &App, ask: &OutcomeListAsk) -> VerbResult<Vec<OutcomeRow>> {
-    let Some(ledger) = &app.around.ledger else { return Ok(Vec::new()) };
+    let Some(ledger) = &app.env.ledger else { return Ok(Vec::new()) };
     if let Some(name) = &ask.schedule {
         app.schedule(name)?;
     }

@@ -22,13 +22,13 @@ pub struct RecordsOf<'a> {
 }
 
 impl<'a> RecordsOf<'a> {
-    /// `actor` is who brings them, in the audit log.
+    /// The way in which records come; `actor` is who brings them, in the audit log.
     #[must_use]
     pub fn new(app: &App, schedule: &'a Schedule, spec: &'a OutcomeSpec, origin: RecordOrigin, actor: &'a str) -> Self {
         Self { schedule, spec, terms: terms::of(app, Some(schedule.target.account())), origin, actor }
     }
 
-    /// One record with these facts, which came at `now` (UTC). Its phone is read as those of the schedule's rows are.
+    /// The record with these facts, which came at `now` (UTC). Its phone is read as those of the schedule's rows are.
     #[must_use]
     pub fn record(&self, mut facts: CallFacts, now: Timestamp) -> RecordedCall {
         let region = self.schedule.appointment.default_region.as_deref();

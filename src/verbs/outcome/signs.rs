@@ -31,7 +31,7 @@ impl ScheduleSigns {
     }
 }
 
-/// By schedule, for those that have `[outcome]`.
+/// What is heard of the calls of each schedule that has `[outcome]`.
 ///
 /// # Errors
 /// When the ledger can't be read.

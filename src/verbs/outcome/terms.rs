@@ -11,7 +11,7 @@ use crate::schedule::{Schedule, TargetSpec};
 use crate::settings::{Secrets, TextOrSecret};
 use crate::verbs::App;
 
-/// By schedule, what is made of outcomes: of an account's schedules, or of all.
+/// For each schedule of an account, or for all schedules, what outcomes lead to.
 #[must_use]
 pub fn of(app: &App, account: Option<&str>) -> Arc<BTreeMap<String, OutcomeTerms>> {
     let folder = app.folder();
@@ -30,11 +30,11 @@ fn of_schedule(app: &App, schedule: &Schedule) -> OutcomeTerms {
         write_back: schedule.writes_back().to_vec(),
         lateness: Some((schedule.remind.max_lateness, schedule.remind.min_notice)),
         max_per_person_per_day: schedule.remind.max_per_person_per_day,
-        target: app.around.target_address(schedule),
+        target: app.env.target_address(schedule),
     }
 }
 
-/// Whose records a schedule asks for, and when; `None` where it asks for none.
+/// The agent whose calls' records a schedule asks for, and when; `None` where it asks for none.
 #[must_use]
 pub fn poll_of(app: &App, schedule: &Schedule) -> Option<(String, PollTerms)> {
     let spec = schedule.outcome.as_ref()?;

@@ -36,7 +36,7 @@ pub struct TriedFacts {
     pub status: Option<String>,
     /// What was said.
     pub said: Option<String>,
-    /// Of the number that was called.
+    /// The last four digits of the number that was called.
     pub phone_last4: Option<String>,
     /// The other side's id of the person.
     pub contact: Option<String>,

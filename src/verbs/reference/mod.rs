@@ -121,7 +121,7 @@ fn code(text: &str) -> String {
     if text.is_empty() { String::new() } else { format!("`{}`", cell(text)) }
 }
 
-/// A topic, wrapped for a terminal of that width.
+/// A topic, wrapped for a terminal of this width.
 #[must_use]
 pub fn for_terminal(topic: Topic, width: usize) -> String {
     let mut text = String::new();

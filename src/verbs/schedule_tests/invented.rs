@@ -27,7 +27,7 @@ const NAMES: [&str; 8] = [
     "Hana Fictional",
 ];
 
-/// There are a hundred invented numbers of a country.
+/// The number of invented phone numbers that are tried: there are a hundred of a country.
 const NUMBERS_TRIED: usize = 100;
 
 /// Invents people, the same for the same values.

@@ -24,7 +24,7 @@ use crate::zones::Zones;
 /// What a test is judged with besides its own text.
 #[derive(Debug, Clone)]
 pub struct Bench {
-    /// With the holidays of its calendar files.
+    /// The schedule with the holidays of its calendar files.
     pub schedule: Arc<Schedule>,
     /// Zones that rows may name.
     pub zones: Zones,
@@ -94,7 +94,7 @@ pub struct RowKey {
 }
 
 impl RowKey {
-    /// Of one record.
+    /// The key of one record.
     pub fn of(mapping: &mut Mapping, record: &Record<'_>) -> Self {
         let starts_at = mapping.start(record).ok().map(|start| start.at);
         Self { id: mapping.id(record).map(std::borrow::Cow::into_owned), starts_at }
@@ -190,7 +190,7 @@ fn missing_keys<'t>(test: &'t ScheduleTest, schedule: &Schedule) -> impl Iterato
     })
 }
 
-/// Those of the keys (`remind.do_not_call`) that a schedule's file has.
+/// Those of the given keys (such as `remind.do_not_call`) that the schedule's file has.
 pub fn keys_in<'k>(schedule: &Schedule, keys: impl Iterator<Item = &'k str>) -> BTreeSet<String> {
     let (root, _) = spanned::read(&schedule.text);
     let has = |key: &&str| key.split('.').try_fold(&root, |node, part| node.get(part)).is_some();
@@ -247,7 +247,7 @@ fn fields(id: &str, wanted: &Map<String, Value>, sent: &Map<String, Value>) -> V
     differing.map(sentence).collect()
 }
 
-/// TOML has no null: a field that is null may be left out of a test.
+/// The value without fields that are null: TOML has no null, so a test may leave them out.
 fn without_nulls(value: &Value) -> Value {
     match value {
         Value::Object(fields) => {

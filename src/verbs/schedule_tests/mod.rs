@@ -109,7 +109,7 @@ fn bench(schedule: &Arc<Schedule>, zones: &Zones, now: Timestamp) -> VerbResult<
 pub fn tests(app: &App, names: &[String]) -> VerbResult<Vec<Tested>> {
     let mut tested = Vec::new();
     for schedule in app.named(names)? {
-        match run(&schedule, &app.around.zones) {
+        match run(&schedule, &app.env.zones) {
             Some(found) => tested.push(found),
             None if names.is_empty() => {}
             None => {

@@ -53,13 +53,13 @@ pub struct RecordedTest {
 /// # Errors
 /// When the source can't be read, the file can't be written, or the test would not pass.
 pub async fn record(app: &App, schedule: &Arc<Schedule>) -> VerbResult<RecordedTest> {
-    let now = nominal_now(app.around.clock.as_ref());
-    let evaluation = evaluate(schedule, Occasion::at(now), &app.around)
+    let now = nominal_now(app.env.clock.as_ref());
+    let evaluation = evaluate(schedule, Occasion::at(now), &app.env)
         .await
         .map_err(|error| VerbError::Evaluation { schedule: schedule.name.clone(), error })?;
     let previous_run = previous_run(app, schedule, now).await?;
     let picked = picked(app, &evaluation.schedule, &evaluation.plan, (now, previous_run)).await?;
-    let bench = bench(&evaluation.schedule, &app.around.zones, now)?;
+    let bench = bench(&evaluation.schedule, &app.env.zones, now)?;
     let mut test = invented_test((now, previous_run), &evaluation.plan, &picked, &bench);
     let (plan, left_out) = with_equal_fates(&mut test, &picked, &evaluation.plan, &bench);
     let text = written(&test, &plan, &bench);
@@ -72,7 +72,7 @@ pub async fn record(app: &App, schedule: &Arc<Schedule>) -> VerbResult<RecordedT
 
 /// The last evaluation of all rows before this one.
 async fn previous_run(app: &App, schedule: &Schedule, now: Timestamp) -> VerbResult<Option<Timestamp>> {
-    let Some(ledger) = &app.around.ledger else { return Ok(None) };
+    let Some(ledger) = &app.env.ledger else { return Ok(None) };
     let today = schedule.zone.date(now);
     let ask = KnowledgeAsk {
         schedule: schedule.name.clone(),
@@ -94,7 +94,7 @@ async fn previous_run(app: &App, schedule: &Schedule, now: Timestamp) -> VerbRes
 }
 
 /// Keys by which people are not called. Few rows show each of them.
-const PROTECTING: [&str; 9] = [
+const PROTECTING_KEYS: [&str; 9] = [
     "appointment.consent",
     "appointment.do_not_call",
     "remind.allowed_countries",
@@ -106,9 +106,9 @@ const PROTECTING: [&str; 9] = [
     "remind.statuses",
 ];
 
-/// Those of them that the schedule has.
+/// The keys of [`PROTECTING_KEYS`] that the schedule has.
 fn protecting(schedule: &Schedule) -> impl Iterator<Item = String> + use<> {
-    keys_in(schedule, PROTECTING.into_iter()).into_iter()
+    keys_in(schedule, PROTECTING_KEYS.into_iter()).into_iter()
 }
 
 /// The picked rows with somebody invented in each. Whoever is on a do-not-call list is on the test's.
@@ -135,7 +135,7 @@ fn invented_test(
         outside: Some(Stated { span: 0..0, value: 0 }),
         held: None,
     };
-    // whom their own row opts out needs no list
+    // a person whose own row says that they opted out need not be on the test's list
     let by_row = plan_of(&unlisted, bench).skipped;
     let is_by_row = |number: u64| {
         let place = picked.iter().position(|picked| picked.number == number);
@@ -168,7 +168,7 @@ fn fate(plan: &Plan, number: u64, key: &RowKey) -> RowFate {
     plan.reminders.iter().find(is_it).map_or(RowFate::Neither, |_| RowFate::Called)
 }
 
-/// Takes out one row after another that the test decides otherwise than the real plan did. Answers the plan of the others,
+/// Takes out one row after another that the test decides otherwise than the real plan did. Returns the plan of the others,
 /// and how many were taken out.
 fn with_equal_fates(test: &mut ScheduleTest, picked: &[PickedRow], real: &Plan, bench: &Bench) -> (Plan, usize) {
     let mut wanted: Vec<RowFate> = picked.iter().map(|picked| fate(real, picked.number, &picked.key)).collect();
@@ -261,14 +261,14 @@ async fn picked(
     plan: &Plan,
     (now, previous_run): (Timestamp, Option<Timestamp>),
 ) -> VerbResult<Vec<PickedRow>> {
-    let (schedule, around, chosen) = (Arc::clone(schedule), app.around.clone(), Chosen::of(plan));
+    let (schedule, env, chosen) = (Arc::clone(schedule), app.env.clone(), Chosen::of(plan));
     let read = tokio::task::spawn_blocking(move || {
         let occasion = Occasion::at(now);
         let windows = plan::windows(&schedule, &occasion, previous_run);
         let window = read_window(&schedule, &occasion, &windows, &Knowledge::default());
-        let mapping = Mapping::new(&schedule.appointment, &schedule.zone, &around.zones);
+        let mapping = Mapping::new(&schedule.appointment, &schedule.zone, &env.zones);
         let mut picking = Picking { chosen, mapping, rows: Vec::new() };
-        let read = open_source(&schedule, &around).read(&window, &mut picking);
+        let read = open_source(&schedule, &env).read(&window, &mut picking);
         read.map(|_| picking.rows).map_err(|error| VerbError::Failed(format!("{}: {error}", schedule.name)))
     });
     read.await.map_err(|error| VerbError::Failed(format!("internal error: {error}")))?
@@ -340,7 +340,7 @@ fn written(test: &ScheduleTest, plan: &Plan, bench: &Bench) -> String {
     text
 }
 
-/// On the schedule's clock where that says which instant is meant, else in UTC.
+/// The time on the schedule's clock, where that says which instant is meant, else in UTC.
 fn moment(zone: &Zone, at: Timestamp) -> String {
     let wall = zone.wall(at);
     let text = wall.strftime("%Y-%m-%d %H:%M:%S").to_string();

@@ -47,7 +47,7 @@ pub struct Simulation {
 /// The calls of a day.
 #[derive(Debug, Clone, Serialize)]
 pub struct CallsOfDay {
-    /// In the schedule's zone.
+    /// The day in the schedule's zone.
     pub date: Date,
     /// How many.
     pub calls: u64,
@@ -56,7 +56,7 @@ pub struct CallsOfDay {
 /// The calls of an hour.
 #[derive(Debug, Clone, Serialize)]
 pub struct CallsOfHour {
-    /// From 0 to 23, in the schedule's zone.
+    /// The hour from 0 to 23, in the schedule's zone.
     pub hour: i8,
     /// How many.
     pub calls: u64,
@@ -101,7 +101,7 @@ pub struct Days {
 }
 
 impl Days {
-    /// Before the first run.
+    /// The state before the first run.
     pub fn new(schedule: &Arc<Schedule>, rate: Rate, before: Knowledge) -> Self {
         Self {
             schedule: Arc::clone(schedule),
@@ -138,7 +138,7 @@ impl Days {
             reminders: self.before.reminders.clone(),
             ..Knowledge::default()
         };
-        // what started days ago decides about nothing
+        // appointments that started days ago have no influence any more
         let oldest = now.saturating_sub(SignedDuration::from_hours(48)).unwrap_or(Timestamp::MIN);
         for (key, sent) in self.reminders.iter().filter(|(key, _)| key.starts_at >= oldest) {
             let known = KnownReminder { state: sent.state(now), ..sent.known.clone() };
@@ -158,7 +158,7 @@ impl Days {
         knowledge
     }
 
-    /// By appointment, the latest start somebody was called about.
+    /// For each appointment, the latest start somebody was called about.
     pub fn last_called(&self, ids: &[String], now: Timestamp) -> LastCalledStarts {
         let wanted: BTreeSet<&String> = ids.iter().collect();
         let called = self

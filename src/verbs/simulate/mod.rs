@@ -27,7 +27,7 @@ pub use days::{CallsOfDay, CallsOfHour, Simulation};
 
 use days::Days;
 
-/// More runs are no rehearsal of some days.
+/// The most runs that are simulated: more are no rehearsal of some days.
 const MAX_RUNS: usize = 20_000;
 
 /// The whole days that are simulated, in the schedule's zone.
@@ -50,21 +50,21 @@ pub async fn simulate(app: &App, name: &str, days: SimulatedDays) -> VerbResult<
     }
     let runs = runs(&schedule, days)?;
     let rate = app.settings.accounts.get(schedule.target.account()).map_or(Rate::Unlimited, |account| account.rate);
-    let around = app.around.clone();
+    let env = app.env.clone();
     let before = known_before(app, &schedule, days).await?;
     let failed = |error| VerbError::Evaluation { schedule: name.to_owned(), error };
     let simulated = tokio::task::spawn_blocking(move || {
         let days_so_far = Days::new(&schedule, rate, before);
-        Simulating::new(schedule, around, &runs).and_then(|simulating| simulating.all(&runs, days_so_far, days))
+        Simulating::new(schedule, env, &runs).and_then(|simulating| simulating.all(&runs, days_so_far, days))
     });
     simulated.await.map_err(|error| VerbError::Failed(format!("internal error: {error}")))?.map_err(failed)
 }
 
 /// What the ledger knows on the eve of those days: its opt-out list, and this schedule's reminders that were due before.
 async fn known_before(app: &App, schedule: &Schedule, days: SimulatedDays) -> VerbResult<Knowledge> {
-    let Some(ledger) = &app.around.ledger else { return Ok(Knowledge::default()) };
+    let Some(ledger) = &app.env.ledger else { return Ok(Knowledge::default()) };
     let begin = schedule.zone.day_start(days.from);
-    let ask = KnowledgeAsk::about_all_ahead(schedule, app.around.target_address(schedule), begin);
+    let ask = KnowledgeAsk::about_all_ahead(schedule, app.env.target_address(schedule), begin);
     let mut known = ledger.knowledge(ask).await?;
     known.reminders.retain(|_, reminder| reminder.due_at < begin);
     Ok(known)
@@ -86,20 +86,20 @@ fn runs(schedule: &Schedule, days: SimulatedDays) -> VerbResult<Vec<Timestamp>> 
 
 struct Simulating {
     schedule: Arc<Schedule>,
-    around: Env,
+    env: Env,
     do_not_call: HashSet<Personal>,
     /// The rows of a file by their starts, and those without a readable start: it is read once.
     rows: Option<FileRows>,
 }
 
 impl Simulating {
-    fn new(schedule: Arc<Schedule>, around: Env, runs: &[Timestamp]) -> Result<Self, EvaluationError> {
+    fn new(schedule: Arc<Schedule>, env: Env, runs: &[Timestamp]) -> Result<Self, EvaluationError> {
         let do_not_call = read_do_not_call(&schedule)?;
         let rows = match schedule.source {
-            SourceSpec::File(_) => Some(FileRows::read(&schedule, &around, runs)?),
+            SourceSpec::File(_) => Some(FileRows::read(&schedule, &env, runs)?),
             SourceSpec::Sqlite(_) | SourceSpec::Http(_) | SourceSpec::Inbound(_) => None,
         };
-        Ok(Self { schedule, around, do_not_call, rows })
+        Ok(Self { schedule, env, do_not_call, rows })
     }
 
     fn all(self, runs: &[Timestamp], mut so_far: Days, days: SimulatedDays) -> Result<Simulation, EvaluationError> {
@@ -121,7 +121,7 @@ impl Simulating {
             schedule: Arc::clone(&schedule),
             occasion: occasion.clone(),
             knowledge,
-            zones: self.around.zones.clone(),
+            zones: self.env.zones.clone(),
             do_not_call: self.do_not_call.clone(),
             explained: None,
         };
@@ -131,11 +131,11 @@ impl Simulating {
                     rows.feed((window.from, window.until), sink);
                     Ok(ReadReport::default())
                 }
-                None => Ok(open_source(&schedule, &self.around).read(&window, sink)?),
+                None => Ok(open_source(&schedule, &self.env).read(&window, sink)?),
             }
         };
         let called = |ids: Vec<String>| Ok(so_far.last_called(&ids, occasion.now));
-        let mut new_id = || new_reminder_id(self.around.clock.as_ref());
+        let mut new_id = || new_reminder_id(self.env.clock.as_ref());
         plan(request, read, called, &mut new_id).map(|(plan, _)| plan)
     }
 }
@@ -149,20 +149,20 @@ struct FileRows {
 
 impl FileRows {
     /// The rows that any of the runs may ask for: a calendar makes those of its series from this range.
-    fn read(schedule: &Arc<Schedule>, around: &Env, runs: &[Timestamp]) -> Result<Self, EvaluationError> {
-        let occasion = Occasion::at(around.clock.now());
+    fn read(schedule: &Arc<Schedule>, env: &Env, runs: &[Timestamp]) -> Result<Self, EvaluationError> {
+        let occasion = Occasion::at(env.clock.now());
         let ends = [runs.first(), runs.last()].into_iter().flatten();
         let asked: Vec<_> = ends.flat_map(|at| windows(schedule, &Occasion::at(*at), None)).collect();
         let window = read_window(schedule, &occasion, &asked, &Knowledge::default());
-        let mapping = Mapping::new(&schedule.appointment, &schedule.zone, &around.zones);
+        let mapping = Mapping::new(&schedule.appointment, &schedule.zone, &env.zones);
         let mut sink = RowsSink { mapping, rows: Self { readable: Vec::new(), others: Vec::new() } };
-        open_source(schedule, around).read(&window, &mut sink)?;
+        open_source(schedule, env).read(&window, &mut sink)?;
         let mut rows = sink.rows;
         rows.readable.sort_by_key(|(start, number, _)| (*start, *number));
         Ok(rows)
     }
 
-    /// Those that start within the range, and those of which nobody knows.
+    /// Gives the sink the rows that start within the range, and those whose start can't be read.
     fn feed(&self, (from, until): (Timestamp, Timestamp), sink: &mut dyn RecordSink) {
         let first = self.readable.partition_point(|(start, _, _)| *start < from);
         let within = self.readable[first..].iter().take_while(|(start, _, _)| *start < until);

@@ -78,7 +78,7 @@ async fn carry_out<T: DeserializeOwned>(
 ) -> VerbResult<Option<T>> {
     let (app, actor) = (Arc::clone(&site.app), visitor.name.clone());
     let doing = tokio::spawn(async move { perform(&app, &actor, request).await });
-    let answer: Answer = match select(doing, site.app.around.clock.sleep(PATIENCE)).await {
+    let answer: Answer = match select(doing, site.app.env.clock.sleep(ACTION_TIMEOUT)).await {
         Either::Left((ended, _)) => {
             ended.map_err(|_| VerbError::Failed("it broke off: the Calls page shows how far it came".to_owned()))?
         }
@@ -91,7 +91,7 @@ async fn carry_out<T: DeserializeOwned>(
 }
 
 /// How long a person waits for an action.
-const PATIENCE: Duration = Duration::from_secs(5);
+const ACTION_TIMEOUT: Duration = Duration::from_secs(5);
 
 type SentForm = (State<Arc<Site>>, Extension<Visitor>, Extension<SubmittedForm>);
 

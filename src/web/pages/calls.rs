@@ -1,4 +1,4 @@
-//! shell: the log, filtered as the terminal filters it.
+//! shell: the page of the audit log, with the same filters as at the terminal.
 
 use std::sync::Arc;
 
@@ -59,7 +59,7 @@ async fn to_come(site: &Site, mark: &str, moments: &Moments) -> VerbResult<Vec<P
     Ok(calls.into_iter().map(|call| PlannedCall::of_waiting(call, moments)).collect())
 }
 
-/// With a capital letter and a full stop.
+/// The words as a sentence, with a capital letter and a full stop.
 fn sentence_of(words: &str) -> String {
     let mut letters = words.chars();
     let first = letters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! shell: what is said to whoever may not pass.
+//! shell: the answers to requests that may not pass.
 
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -35,7 +35,7 @@ pub fn answer(denied: Denied, wants: &str, is_reading: bool) -> Response {
     }
 }
 
-/// For a path that isn't served.
+/// The answer to a path that isn't served.
 pub async fn unknown() -> Response {
     sentence(StatusCode::NOT_FOUND, "No such page", "There is no page at this address.".to_owned(), "/")
 }

@@ -1,4 +1,4 @@
-//! shell: what monitors ask.
+//! shell: the answers for monitors: `/healthz`, `/readyz` and `/metrics`.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 
 use crate::web::site::Site;
 
-/// 200 while the heartbeat and the ledger's writer live.
+/// Answers 200 while ticks come and the ledger's writer responds.
 pub async fn health(State(site): State<Arc<Site>>) -> Response {
     if site.vitals.are_live().await {
         (StatusCode::OK, "ok\n").into_response()
@@ -17,7 +17,7 @@ pub async fn health(State(site): State<Arc<Site>>) -> Response {
     }
 }
 
-/// 200 once the folder was read.
+/// Answers 200 once the folder of schedules was read.
 pub async fn readiness(State(site): State<Arc<Site>>) -> Response {
     match site.vitals.unready() {
         None => (StatusCode::OK, "ready\n").into_response(),

@@ -20,7 +20,7 @@ use crate::web::views::frame::MenuPlace;
 use crate::web::views::links;
 use crate::web::views::moments::Moments;
 use crate::web::views::not_called::{
-    ListedDay, MOST, NotCalledPage, OpenCalls, by_heading, called_nobody, is_of_uncalled, nobody,
+    ListedDay, MAX_UNDER_HEADING, NotCalledPage, OpenCalls, by_heading, called_nobody, is_of_uncalled, nobody,
 };
 use crate::web::views::overview::nobody_left_out;
 
@@ -50,7 +50,7 @@ fn day(text: Option<&str>, moments: &Moments) -> VerbResult<Date> {
 /// The rows of these numbers.
 async fn rows_of(site: &Site, seqs: &[u64]) -> VerbResult<Vec<AuditRow>> {
     let mut rows = Vec::new();
-    for seqs in seqs.chunks(MOST) {
+    for seqs in seqs.chunks(MAX_UNDER_HEADING) {
         let filter = AuditFilter { seqs: seqs.to_vec(), ..AuditFilter::default() };
         rows.extend(site.app.ledger()?.audit(filter).await?);
     }

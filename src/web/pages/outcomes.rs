@@ -18,10 +18,10 @@ use crate::verbs::{VerbError, VerbResult};
 use crate::web::guard::SubmittedForm;
 use crate::web::site::{Site, Visitor};
 use crate::web::views::frame::MenuPlace;
-use crate::web::views::outcomes::{self, MOST, OutcomeFilter, OutcomesPage};
+use crate::web::views::outcomes::{self, MAX_LISTED, OutcomeFilter, OutcomesPage};
 
 /// The days that a page covers unless it is asked for others.
-const DAYS: i64 = 14;
+const DEFAULT_DAYS: i64 = 14;
 
 /// The page.
 pub async fn page(
@@ -34,7 +34,7 @@ pub async fn page(
 
 fn asked(form: &SubmittedForm) -> VerbResult<OutcomeFilter> {
     let days = match form.get("days") {
-        None => DAYS,
+        None => DEFAULT_DAYS,
         Some(text) => text
             .parse()
             .ok()
@@ -66,7 +66,7 @@ async fn read(site: &Site, visitor: &Visitor, form: &SubmittedForm) -> VerbResul
     let since = moments.zone(None).day_start(first);
     let schedule = &asked.schedule;
     let counts = ledger.outcome_counts(OutcomesAsk { since, schedule: schedule.clone() });
-    let unanswered = ledger.unanswered(UnansweredAsk { since, schedule: schedule.clone(), limit: MOST as u64 });
+    let unanswered = ledger.unanswered(UnansweredAsk { since, schedule: schedule.clone(), limit: MAX_LISTED as u64 });
     let waiting = ledger.reminders(ReminderAsk {
         schedule: schedule.clone(),
         states: vec![reminder::State::Pending],
@@ -97,7 +97,7 @@ async fn read(site: &Site, visitor: &Visitor, form: &SubmittedForm) -> VerbResul
 /// The latest calls with the outcome that is asked for; none where none is.
 async fn listed(ledger: &Ledger, asked: &OutcomeFilter, since: Timestamp) -> LedgerResult<Vec<ReminderRow>> {
     let Some(outcome) = asked.outcome else { return Ok(Vec::new()) };
-    let ask = CalledWith { since, schedule: asked.schedule.clone(), outcome, limit: MOST as u64 };
+    let ask = CalledWith { since, schedule: asked.schedule.clone(), outcome, limit: MAX_LISTED as u64 };
     let ids = ledger.called_with(ask).await?;
     match ids.is_empty() {
         true => Ok(Vec::new()),
@@ -111,7 +111,7 @@ async fn requests(site: &Site, asked: &OutcomeFilter, since: Timestamp) -> VerbR
         schedule: asked.schedule.clone(),
         since: Some(since),
         standing: asked.standing,
-        limit: Some(MOST),
+        limit: Some(MAX_LISTED),
         ..RequestListAsk::default()
     };
     let found = listing::list(&site.app, &ask).await?;

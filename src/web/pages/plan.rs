@@ -24,7 +24,7 @@ use crate::web::views::plan::{CALLS_LISTED, PlanPage, PlanSpan, PlannedCall, Pla
 const MOST_RUNS: usize = 60;
 
 /// How long a page waits for its sources.
-const PATIENCE: Duration = Duration::from_secs(8);
+const SOURCE_TIMEOUT: Duration = Duration::from_secs(8);
 
 /// The page.
 pub async fn page(
@@ -91,7 +91,7 @@ fn nominal_times(schedule: &Schedule, span: PlanSpan, moments: &Moments) -> Vec<
     found.take_while(|at| until.is_none_or(|until| *at < until)).collect()
 }
 
-/// From when and until when calls are listed that earlier runs have planned.
+/// The due times from which and until which calls are listed that earlier runs have planned.
 fn due_times(span: PlanSpan, moments: &Moments) -> (Timestamp, Timestamp) {
     let tomorrow = moments.today().tomorrow().unwrap_or(moments.today());
     let week = moments.today().checked_add(jiff::Span::new().days(8)).unwrap_or(tomorrow);
@@ -104,12 +104,12 @@ fn due_times(span: PlanSpan, moments: &Moments) -> (Timestamp, Timestamp) {
 
 async fn one(app: &App, schedule: &Arc<Schedule>, at: Timestamp, most: usize) -> VerbResult<(ShownPlan, usize)> {
     let planning = std::pin::pin!(beginning(app, schedule, When::At(at), most));
-    match select(planning, app.around.clock.sleep(PATIENCE)).await {
+    match select(planning, app.env.clock.sleep(SOURCE_TIMEOUT)).await {
         Either::Left((planned, _)) => planned,
         Either::Right(_) => Err(VerbError::Failed(format!(
             "{}: its source has not answered within {} s; `tickler plan {}` waits longer",
             schedule.name,
-            PATIENCE.as_secs(),
+            SOURCE_TIMEOUT.as_secs(),
             schedule.name
         ))),
     }

@@ -15,7 +15,7 @@ use crate::web::views::frame::MenuPlace;
 use crate::web::views::schedules::{ListedSchedule, SchedulePage, SchedulesPage, ShownNext, ShownProblem};
 
 /// How many coming runs are shown.
-const COMING: usize = 10;
+const COMING_RUNS: usize = 10;
 
 /// The list.
 pub async fn list(State(site): State<Arc<Site>>, Extension(visitor): Extension<Visitor>) -> Response {
@@ -32,7 +32,7 @@ async fn read_all(site: &Site, visitor: &Visitor) -> VerbResult<SchedulesPage> {
     })
 }
 
-/// One schedule.
+/// The page of one schedule.
 pub async fn one(
     State(site): State<Arc<Site>>,
     Extension(visitor): Extension<Visitor>,
@@ -57,7 +57,7 @@ async fn read_one(site: &Site, visitor: &Visitor, name: &str, form: &SubmittedFo
         path.file_stem().is_some_and(|stem| stem == name) || path.file_name().is_some_and(|file| file == name)
     };
     let problems = folder.problems.iter().filter(|problem| is_of_it(&problem.file));
-    let coming = schedule.map(|schedule| next::next(app, schedule, COMING)).unwrap_or_default();
+    let coming = schedule.map(|schedule| next::next(app, schedule, COMING_RUNS)).unwrap_or_default();
     Ok(SchedulePage {
         frame: site.frame(visitor, MenuPlace::Schedules, &format!("Schedule {name}"), &moments).after(done(form)),
         listed: ListedSchedule::of(row, &moments),

@@ -54,7 +54,7 @@ enum Tried {
 
 async fn begin(site: &Site, visitor: &Visitor, token: &str) -> VerbResult<Tried> {
     let tokens = page_token::known(&site.app.settings)?;
-    let now = site.app.around.clock.monotonic();
+    let now = site.app.env.clock.monotonic();
     let owner = match site.sessions.try_token(&tokens, token, (visitor.peer, now)) {
         Ok(Some(owner)) => owner,
         Ok(None) => {

@@ -1,4 +1,4 @@
-//! pure: one appointment's whole story.
+//! pure: the page about one appointment: its reminders, its story, and why it was called or not.
 
 use askama::Template;
 
@@ -13,17 +13,17 @@ use crate::reminder::{Lead, LeadTime, RunId, State};
 use crate::verbs::audit::{Story, StoryReminder};
 use crate::verbs::explain::SHADOW_STEP;
 
-/// The page.
+/// The page about one appointment.
 #[derive(Template)]
 #[template(path = "appointment.html")]
 pub struct AppointmentPage {
-    /// What surrounds it.
+    /// The heading and the menu around it.
     pub frame: PageFrame,
     /// The appointment's id.
     pub id: String,
     /// The schedule's name.
     pub schedule: String,
-    /// How the schedule names it.
+    /// The name that the schedule gives the appointment (`appointment.label`).
     pub name: Option<String>,
     /// Its start as the log has it last.
     pub starts_at: Option<ShownMoment>,
@@ -41,7 +41,7 @@ pub struct AppointmentPage {
     pub is_revealed: bool,
 }
 
-/// One of its reminders.
+/// One of the appointment's reminders.
 #[derive(Debug, Clone)]
 pub struct ShownReminder {
     /// Its id.
@@ -52,13 +52,13 @@ pub struct ShownReminder {
     pub state: String,
     /// A word for the colour.
     pub kind: &'static str,
-    /// The phone, as much as is shown.
+    /// The phone number, masked unless whole numbers are shown; `None` once it was removed.
     pub phone: Option<Personal>,
     /// What was sent or would be, when it is shown.
     pub payload: Option<String>,
     /// Whether it may be cancelled.
     pub is_pending: bool,
-    /// Whether a person must find out its fate.
+    /// Whether a person must find out whether somebody was called.
     pub is_uncertain: bool,
     /// Whether its number is still kept, so that it can be put on the opt-out list.
     pub has_phone: bool,
@@ -74,7 +74,7 @@ pub struct ShownLine {
 }
 
 impl AppointmentPage {
-    /// Of a story.
+    /// The page of a story. What the rules say is added by [`Self::judged_by`].
     #[must_use]
     pub fn of(frame: PageFrame, id: &str, found: &Story, moments: &Moments) -> Self {
         let schedule = found.rows.iter().find_map(|row| row.schedule.as_deref());
@@ -102,7 +102,7 @@ impl AppointmentPage {
         }
     }
 
-    /// With what the rules said.
+    /// The page with what the rules said.
     #[must_use]
     pub fn judged_by(self, judged: Option<ShownJudgement>) -> Self {
         let now_link = match &judged {
@@ -117,7 +117,7 @@ impl AppointmentPage {
     }
 }
 
-/// The run that wrote last of an appointment.
+/// The run that wrote the last row about the appointment.
 #[must_use]
 pub fn last_run(rows: &[AuditRow]) -> Option<RunId> {
     let is_judged = |row: &&AuditRow| {
@@ -132,7 +132,7 @@ pub fn last_run(rows: &[AuditRow]) -> Option<RunId> {
 /// What the rules said of the appointment.
 #[derive(Debug, Clone)]
 pub struct ShownJudgement {
-    /// In a sentence.
+    /// The sentence that says it.
     pub sentence: String,
     /// A word for its colour.
     pub kind: &'static str,
@@ -145,9 +145,9 @@ pub struct ShownJudgement {
 /// What one rule said.
 #[derive(Debug, Clone)]
 pub struct ShownStep {
-    /// The rule.
+    /// The rule's name.
     pub rule: String,
-    /// In a word.
+    /// What the rule did with the appointment, in a word or three.
     pub result: &'static str,
     /// A word for its colour.
     pub kind: &'static str,
@@ -156,14 +156,14 @@ pub struct ShownStep {
 }
 
 impl ShownJudgement {
-    /// Why the rules can't be asked.
+    /// The judgement where the rules can't be asked, because of `why`.
     #[must_use]
     pub fn impossible(why: &str) -> Self {
         let sentence = format!("The rules can't be asked now: {why}");
         Self { sentence, kind: "bad", is_now: true, steps: Vec::new() }
     }
 
-    /// By the rules as they are now.
+    /// The judgement of the rules as they are now.
     #[must_use]
     pub fn now(found: &Explanation, moments: &Moments) -> Self {
         let reason = found.reason.as_deref().map(|reason| format!(": {}", words::reason(reason))).unwrap_or_default();
@@ -181,7 +181,7 @@ impl ShownJudgement {
         Self { sentence, kind, is_now: true, steps: steps(found, moments) }
     }
 
-    /// By a run.
+    /// The judgement of the run that began at `at`.
     #[must_use]
     pub fn of_run(found: &Explanation, at: &ShownMoment, moments: &Moments) -> Self {
         let reason = found.reason.as_deref().map(|reason| format!(": {}", words::reason(reason))).unwrap_or_default();
@@ -201,7 +201,8 @@ impl ShownJudgement {
     }
 }
 
-/// Which run is the one for it, where that is another one: then nobody has decided against the call.
+/// A sentence that names the run whose window has the appointment, where the rules left it out only because that is another run:
+/// then nobody has decided against the call.
 fn not_this_run(found: &Explanation) -> Option<&str> {
     let is_outside = found.reason.as_deref() == Some("outside_window");
     let blocking = found.steps.iter().find(|step| step.result == StepResult::Block).filter(|_| is_outside)?;
@@ -280,7 +281,7 @@ fn occasion(lead: Lead, starts_at: &ShownMoment) -> String {
     if lead.is_retry() { format!("{call}, retry {}", lead.retry) } else { call }
 }
 
-/// Whatever nobody else is named for, the service did; that the fate is unknown is said once.
+/// The line without `, by service`: where nobody else is named, the service did it. That the fate is unknown is said only once.
 fn by_a_person(line: &str) -> String {
     line.strip_suffix(", by service").unwrap_or(line).replacen(": fate unknown, ", ": ", 1)
 }

@@ -36,7 +36,7 @@ pub struct CallsPage {
 }
 
 impl CallsPage {
-    /// Whom a search found.
+    /// The people whom a search found.
     fn found(&self) -> Option<&FoundList> {
         self.sought.as_ref()?.found.as_ref().ok()
     }
@@ -50,35 +50,35 @@ impl CallsPage {
 /// A search for a person by what doesn't name one phone.
 #[derive(Debug, Clone)]
 pub struct SoughtPerson {
-    /// As it was typed.
+    /// The text as it was typed.
     pub typed: Personal,
-    /// Whom it found, or why nobody.
+    /// The people whom it found, or why it found nobody.
     pub found: Result<FoundList, String>,
 }
 
 /// The fields of the filter, as they are in the address: a phone is named by its mark alone.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AskedCalls {
-    /// At or after.
+    /// Rows written at or after this time.
     pub since: String,
-    /// Before.
+    /// Rows written before this time.
     pub until: String,
-    /// Of that schedule.
+    /// Rows about this schedule.
     pub schedule: String,
-    /// Of that event or family.
+    /// Rows of this event or family of events.
     pub event: String,
-    /// With that reason.
+    /// Rows with this reason.
     pub reason: String,
-    /// Of that appointment.
+    /// Rows about this appointment.
     pub appointment: String,
-    /// Of the phone with that mark.
+    /// Rows about the phone with this mark.
     pub mark: String,
-    /// Of that run.
+    /// Rows of this run.
     pub run: String,
 }
 
 impl AskedCalls {
-    /// Its fields with their names.
+    /// The fields with their names.
     #[must_use]
     pub fn fields(&self) -> [(&'static str, &str); 8] {
         let Self { since, until, schedule, event, reason, appointment, mark, run } = self;
@@ -116,9 +116,9 @@ impl AskedCalls {
 /// A choice of a list.
 #[derive(Debug, Clone)]
 pub struct Choice {
-    /// In the address.
+    /// The value in the address.
     pub value: String,
-    /// For people.
+    /// The words for people.
     pub text: String,
 }
 
@@ -134,7 +134,7 @@ pub struct Choices {
 }
 
 impl Choices {
-    /// Of these schedules.
+    /// The choices when these are the schedules.
     #[must_use]
     pub fn of(schedules: &[String]) -> Self {
         let mut events: Vec<Choice> = Vec::new();

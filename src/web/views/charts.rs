@@ -3,13 +3,13 @@
 use askama::Template;
 
 /// Height of the bars' field, in the units of the drawing.
-const FIELD: u64 = 100;
+const FIELD_HEIGHT: u64 = 100;
 
 /// Width of one upright bar with the gap beside it.
-const STEP: u64 = 22;
+const BAR_WIDTH: u64 = 22;
 
 /// Length of the longest lying bar.
-const LENGTH: u64 = 260;
+const LONGEST_BAR: u64 = 260;
 
 /// A number with its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub struct Quantity {
 }
 
 impl Quantity {
-    /// Without a link.
+    /// A quantity without a link.
     #[must_use]
     pub fn new(label: impl Into<String>, count: u64) -> Self {
         Self { label: label.into(), count, link: None }
@@ -35,9 +35,9 @@ impl Quantity {
 pub struct DrawnBar {
     /// What it stands for.
     pub quantity: Quantity,
-    /// From the left.
+    /// The distance from the left.
     pub x: u64,
-    /// From the top.
+    /// The distance from the top.
     pub y: u64,
     /// Its length.
     pub size: u64,
@@ -88,18 +88,18 @@ fn scaled(count: u64, most: u64, full: u64) -> u64 {
 }
 
 impl UprightBars {
-    /// Over these quantities, of which every `named`th has its name under it.
+    /// The chart of these quantities, of which every `named`th has its name under it.
     #[must_use]
     pub fn over(chart: ChartTitle, quantities: Vec<Quantity>, named: usize) -> Self {
         let most = quantities.iter().map(|quantity| quantity.count).max().unwrap_or(0);
         let total = quantities.iter().map(|quantity| quantity.count).sum();
-        let width = STEP * quantities.len() as u64;
+        let width = BAR_WIDTH * quantities.len() as u64;
         let drawn = |(place, quantity): (usize, Quantity)| {
-            let size = scaled(quantity.count, most, FIELD);
+            let size = scaled(quantity.count, most, FIELD_HEIGHT);
             DrawnBar {
                 quantity,
-                x: STEP * place as u64 + 3,
-                y: FIELD - size,
+                x: BAR_WIDTH * place as u64 + 3,
+                y: FIELD_HEIGHT - size,
                 size,
                 is_named: place % named.max(1) == 0,
             }
@@ -110,14 +110,14 @@ impl UprightBars {
 }
 
 impl LyingBars {
-    /// Over these quantities, the most first.
+    /// The chart of these quantities, the greatest first.
     #[must_use]
     pub fn over(chart: ChartTitle, mut quantities: Vec<Quantity>) -> Self {
         quantities.sort_by(|one, other| other.count.cmp(&one.count).then_with(|| one.label.cmp(&other.label)));
         let most = quantities.first().map_or(0, |first| first.count);
         let total = quantities.iter().map(|quantity| quantity.count).sum();
         let drawn = |quantity: Quantity| {
-            let size = scaled(quantity.count, most, LENGTH);
+            let size = scaled(quantity.count, most, LONGEST_BAR);
             DrawnBar { quantity, x: 0, y: 0, size, is_named: true }
         };
         let bars = quantities.into_iter().map(drawn).collect();

@@ -1,4 +1,4 @@
-//! pure: what is said when something can't be shown or done.
+//! pure: the page that says that something can't be shown or done.
 
 use askama::Template;
 
@@ -8,7 +8,7 @@ use super::frame::MENU;
 #[derive(Template)]
 #[template(path = "failure.html")]
 pub struct FailurePage {
-    /// In a few words.
+    /// What failed, in a few words.
     pub title: String,
     /// Why, and the remedy.
     pub sentence: String,

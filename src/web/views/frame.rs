@@ -1,4 +1,4 @@
-//! pure: what surrounds every page: where one is, who one is, what has just been done.
+//! pure: what surrounds every page: the menu, who is signed in, and what has just been done.
 
 use crate::audit::words::counted;
 
@@ -9,7 +9,7 @@ pub enum MenuPlace {
     Overview,
     /// The log.
     Calls,
-    /// By reason.
+    /// The page of people who were not called, grouped by reason.
     NotCalled,
     /// What became of calls.
     Outcomes,
@@ -21,7 +21,7 @@ pub enum MenuPlace {
     Held,
     /// Who is never called.
     OptOuts,
-    /// None that the menu lists.
+    /// A page that the menu doesn't list.
     Elsewhere,
 }
 
@@ -32,7 +32,7 @@ pub struct MenuEntry {
     pub path: &'static str,
     /// What it is called.
     pub name: &'static str,
-    /// Which page that is.
+    /// The page to which it leads.
     pub place: MenuPlace,
 }
 
@@ -53,7 +53,7 @@ pub const MENU: [MenuEntry; 8] = [
 pub struct PageFrame {
     /// The page's heading.
     pub title: String,
-    /// Which page it is.
+    /// The page's place in the menu.
     pub place: MenuPlace,
     /// Who looks at it.
     pub who: String,
@@ -69,7 +69,7 @@ pub struct PageFrame {
     pub version: &'static str,
     /// What has just been done.
     pub notice: Option<String>,
-    /// That nothing here reaches anybody, where that is so.
+    /// The sentence that nothing here reaches anybody, in a trial.
     pub trial: Option<String>,
     /// Whether the script may renew it by itself.
     pub is_live: bool,

@@ -17,7 +17,7 @@ use crate::verbs::plan::ShownPlan;
 use crate::verbs::uncertain::UncertainReminder;
 
 /// Maximum unknown fates on the page; `tickler uncertain list` has them all.
-pub const MOST: usize = 200;
+pub const MAX_UNKNOWN: usize = 200;
 
 /// The page.
 #[derive(Template)]
@@ -58,12 +58,12 @@ pub struct ShownHeldRun {
     pub only_rejected: Option<&'static str>,
 }
 
-/// Whom an approval would call now.
+/// The people whom an approval would call now.
 #[derive(Debug, Clone)]
 pub enum HeldPreview {
-    /// These.
+    /// It would make these calls.
     Calls(Box<PreviewedCalls>),
-    /// It was not asked, or can't be told.
+    /// Nobody has asked, or it can't be told: the text says why.
     Unknown(String),
 }
 
@@ -78,7 +78,7 @@ pub struct PreviewedCalls {
     pub further: usize,
     /// How many would be left out, by reason.
     pub left_out: String,
-    /// Another guard that would hold it again.
+    /// The sentence of another guard that would hold the run again.
     pub held_again: Option<String>,
 }
 
@@ -86,7 +86,7 @@ pub struct PreviewedCalls {
 const CALLS_SHOWN: usize = 100;
 
 impl HeldPreview {
-    /// Of what an approval is evaluated to.
+    /// The preview that shows the plan of an approval.
     #[must_use]
     pub fn of(planned: Result<ShownPlan, VerbError>, moments: &Moments) -> Self {
         let plan = match planned {
@@ -148,7 +148,7 @@ pub struct UnknownFate {
 }
 
 impl ShownHeldRun {
-    /// That run.
+    /// The run as the page shows it.
     #[must_use]
     pub fn of(run: &RunRow, preview: HeldPreview, moments: &Moments) -> Self {
         let counts = &run.counts;
@@ -184,7 +184,7 @@ fn approve(preview: &HeldPreview) -> String {
 }
 
 impl UnknownFate {
-    /// That reminder.
+    /// The reminder as the page shows it.
     #[must_use]
     pub fn of(row: &UncertainReminder, moments: &Moments) -> Self {
         let schedule = Some(row.schedule.as_str());

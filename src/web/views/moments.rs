@@ -19,7 +19,7 @@ pub struct Moments {
 pub struct ShownMoment {
     /// RFC 3339, with the zone's offset.
     pub exact: String,
-    /// For people.
+    /// The text for people.
     pub text: String,
 }
 
@@ -30,7 +30,7 @@ impl std::fmt::Display for ShownMoment {
 }
 
 impl Moments {
-    /// At `now`.
+    /// The moments of these zones, seen at `now`.
     #[must_use]
     pub const fn new(zones: ScheduleZones, now: Timestamp) -> Self {
         Self { zones, now }
@@ -48,7 +48,7 @@ impl Moments {
         self.zones.of(schedule)
     }
 
-    /// A moment of that schedule.
+    /// A moment of this schedule.
     #[must_use]
     pub fn of(&self, schedule: Option<&str>, at: Timestamp) -> ShownMoment {
         let zone = self.zone(schedule);
@@ -56,7 +56,7 @@ impl Moments {
         ShownMoment { exact: zone.rfc3339(at), text: times::short(zone.wall(at), this_year).replace("  ", " ") }
     }
 
-    /// As [`Moments::of`], of an RFC 3339 text, in the offset it is written in.
+    /// Like [`Moments::of`], for an RFC 3339 text, in the offset it is written in.
     #[must_use]
     pub fn of_text(&self, text: &str) -> ShownMoment {
         let this_year = self.zone(None).date(self.now).year();
@@ -70,7 +70,7 @@ impl Moments {
         format!("{} ({})", self.of(None, at), zone.name())
     }
 
-    /// Today, in the zone that all schedules share.
+    /// The date of today in the zone that all schedules share.
     #[must_use]
     pub fn today(&self) -> Date {
         self.zone(None).date(self.now)

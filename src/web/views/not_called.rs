@@ -17,7 +17,7 @@ use crate::reminder::RunState;
 use crate::verbs::labels::Labels;
 
 /// Maximum rows under each heading; the log has them all.
-pub const MOST: usize = 500;
+pub const MAX_UNDER_HEADING: usize = 500;
 
 /// The page.
 #[derive(Template)]
@@ -33,11 +33,11 @@ pub struct NotCalledPage {
     pub earlier: String,
     /// The day after, unless it is still to come.
     pub later: Option<String>,
-    /// Which reason alone is shown.
+    /// The only reason that is shown; `None`: all are.
     pub reason: Option<String>,
     /// How many for which reason.
     pub chart: LyingBars,
-    /// By reason.
+    /// The people, grouped by reason.
     pub groups: Vec<ReasonGroup>,
     /// Calls of that day that are neither made nor left out.
     pub open: Vec<OpenCalls>,
@@ -57,7 +57,7 @@ pub struct OpenCalls {
 }
 
 impl OpenCalls {
-    /// Those of a day with these held runs.
+    /// The open calls of a day with these held runs.
     #[must_use]
     pub fn of_day(held: &[RunRow], fates: &[DecidedFate], moments: &Moments) -> Vec<Self> {
         let of_run = |run: &RunRow| {
@@ -95,7 +95,7 @@ pub fn nobody(open: &[OpenCalls], fates: &[DecidedFate]) -> &'static str {
     }
 }
 
-/// Everybody for one reason.
+/// The people of one reason.
 #[derive(Debug, Clone)]
 pub struct ReasonGroup {
     /// The reason in words.
@@ -206,14 +206,14 @@ pub struct ListedDay {
 }
 
 impl ListedDay {
-    /// Of the fates that are listed.
+    /// The listed day of these fates.
     #[must_use]
     pub fn of(fates: &[DecidedFate]) -> Self {
         let mut listed = Self::default();
         for decided in fates.iter().rev().filter(|decided| is_listed(decided)) {
             let count = listed.counts.entry(heading(decided.event, decided.reason.as_deref())).or_default();
             *count += 1;
-            if *count <= MOST {
+            if *count <= MAX_UNDER_HEADING {
                 listed.shown.push(decided.seq);
             }
         }
@@ -223,7 +223,7 @@ impl ListedDay {
     /// Whether there are more than are shown.
     #[must_use]
     pub fn is_cut(&self) -> bool {
-        self.counts.values().any(|count| *count > MOST)
+        self.counts.values().any(|count| *count > MAX_UNDER_HEADING)
     }
 
     /// The rows by heading, the newest first, the largest group first; rows of runs come last, under headings of their own.
@@ -299,9 +299,12 @@ mod tests {
             schedule: None,
             reason: Some("no_phone".to_owned()),
         };
-        let fates: Vec<DecidedFate> = (1..=MOST + 10).map(decided).collect();
+        let fates: Vec<DecidedFate> = (1..=MAX_UNDER_HEADING + 10).map(decided).collect();
         let listed = ListedDay::of(&fates);
-        assert_eq!((listed.shown.len(), listed.shown[0], listed.is_cut()), (MOST, MOST as u64 + 10, true));
-        assert_eq!(listed.counts["no phone"], MOST + 10);
+        assert_eq!(
+            (listed.shown.len(), listed.shown[0], listed.is_cut()),
+            (MAX_UNDER_HEADING, MAX_UNDER_HEADING as u64 + 10, true)
+        );
+        assert_eq!(listed.counts["no phone"], MAX_UNDER_HEADING + 10);
     }
 }

@@ -39,7 +39,7 @@ impl OptOutsPage {
     }
 }
 
-/// One number.
+/// One number of the list.
 #[derive(Debug, Clone)]
 pub struct ListedOptOut {
     /// Its last four digits.
@@ -53,7 +53,7 @@ pub struct ListedOptOut {
 }
 
 impl ListedOptOut {
-    /// That number.
+    /// The number as the page shows it.
     #[must_use]
     pub fn of(row: &OptOut, moments: &Moments) -> Self {
         Self {

@@ -18,7 +18,7 @@ use crate::verbs::inbound::listing::ListedRequest;
 use crate::verbs::labels::Labels;
 
 /// Maximum rows of each list.
-pub const MOST: usize = 200;
+pub const MAX_LISTED: usize = 200;
 
 /// The page.
 #[derive(Template)]
@@ -34,7 +34,7 @@ pub struct OutcomesPage {
     pub by_day: UprightBars,
     /// The same by the hour in which they were made.
     pub by_hour: UprightBars,
-    /// Which outcomes.
+    /// The number of calls of each outcome.
     pub by_outcome: LyingBars,
     /// The latest calls with the outcome that is asked for.
     pub listed: Vec<OutcomeLine>,
@@ -49,11 +49,11 @@ pub struct OutcomesPage {
 /// What is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutcomeFilter {
-    /// Of the last days.
+    /// The number of days whose calls are shown, up to today.
     pub days: i64,
     /// The calls of which outcome are listed.
     pub outcome: Option<CallOutcome>,
-    /// Of that schedule alone.
+    /// The schedule whose calls alone are shown; `None`: those of all.
     pub schedule: Option<String>,
     /// The requests that stand so.
     pub standing: Option<PostStanding>,
@@ -216,7 +216,7 @@ pub fn rows(rows: &[ReminderRow], names: &Labels, moments: &Moments) -> Vec<Outc
             next_at: moments.of(schedule, row.next_at),
         }
     };
-    rows.iter().take(MOST).map(line).collect()
+    rows.iter().take(MAX_LISTED).map(line).collect()
 }
 
 /// Requests as lines, the newest first.

@@ -10,7 +10,7 @@ use crate::reminder::State;
 use crate::verbs::labels::Labels;
 use crate::verbs::people::{PersonAppointment, PersonAppointments, PersonStanding, SearchedBy};
 
-/// Whom it found.
+/// The people whom a search found.
 #[derive(Debug, Clone)]
 pub struct FoundList {
     /// The newest first.
@@ -43,7 +43,7 @@ pub struct FoundPerson {
 }
 
 impl FoundList {
-    /// Of what was found.
+    /// The list of what was found.
     #[must_use]
     pub fn of(found: PersonAppointments, moments: &Moments) -> Self {
         let note = note(&found, moments);

@@ -34,7 +34,7 @@ impl PlanSpan {
         }
     }
 
-    /// Its heading.
+    /// The heading.
     #[must_use]
     pub fn title(self, moments: &Moments) -> String {
         let tomorrow = moments.today().tomorrow().unwrap_or(moments.today());
@@ -190,7 +190,7 @@ impl PlannedRun {
         self.calls.iter().any(|call| !call.note.is_empty())
     }
 
-    /// Of a plan.
+    /// The plan as the page shows it.
     #[must_use]
     pub fn of(plan: ShownPlan, moments: &Moments) -> Self {
         let schedule = plan.schedule;

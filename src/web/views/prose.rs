@@ -9,7 +9,7 @@ pub struct Prose<'t>(&'t str);
 // every piece is escaped as it is written
 impl askama::filters::HtmlSafe for Prose<'_> {}
 
-/// That sentence.
+/// The sentence as the page shows it.
 #[must_use]
 pub const fn prose(sentence: &str) -> Prose<'_> {
     Prose(sentence)

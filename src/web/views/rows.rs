@@ -45,7 +45,7 @@ pub struct LogRow {
 }
 
 impl LogRow {
-    /// That row.
+    /// The row as the page shows it.
     #[must_use]
     pub fn of(row: &AuditRow, labels: &Labels, moments: &Moments) -> Self {
         let schedule = row.schedule.as_deref();
@@ -78,7 +78,7 @@ pub struct FoldedRow {
 }
 
 impl FoldedRow {
-    /// Of rows in their order, the newest first: one for each call, and one for each row about no call.
+    /// The rows as the page shows them, the newest first: one for each call, and one for each row about no call.
     #[must_use]
     pub fn all(rows: &[AuditRow], labels: &Labels, moments: &Moments) -> Vec<Self> {
         let mut folded: Vec<Self> = Vec::new();

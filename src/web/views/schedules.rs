@@ -23,7 +23,7 @@ pub struct SchedulesPage {
     pub fault: Option<String>,
 }
 
-/// One file.
+/// One file of the folder.
 #[derive(Debug, Clone)]
 pub struct ListedSchedule {
     /// The schedule.
@@ -44,7 +44,7 @@ pub struct ListedSchedule {
     pub last_came_to: String,
 }
 
-/// One schedule.
+/// The page about one schedule.
 #[derive(Template)]
 #[template(path = "schedule.html")]
 pub struct SchedulePage {
@@ -76,9 +76,9 @@ pub struct ShownProblem {
 /// A run that is to come.
 #[derive(Debug, Clone)]
 pub struct ShownNext {
-    /// In the schedule's zone.
+    /// The time in the schedule's zone.
     pub at: ShownMoment,
-    /// In UTC.
+    /// The time in UTC.
     pub utc: String,
     /// What is odd about that day.
     pub note: &'static str,
@@ -91,7 +91,7 @@ impl ListedSchedule {
         self.problem.starts_with("a run is held")
     }
 
-    /// Of its status.
+    /// The file as the page shows it, from its status.
     #[must_use]
     pub fn of(row: &ScheduleStatus, moments: &Moments) -> Self {
         let (state, kind) = match row.state {
@@ -127,7 +127,7 @@ fn came_to(row: &ScheduleStatus) -> String {
 }
 
 impl ShownProblem {
-    /// That problem.
+    /// The problem as the page shows it.
     #[must_use]
     pub fn of(problem: &Problem) -> Self {
         Self { frame: problem.frame(Paint::Plain), is_error: problem.severity == Severity::Error }
@@ -135,7 +135,7 @@ impl ShownProblem {
 }
 
 impl ShownNext {
-    /// That run.
+    /// The run as the page shows it.
     #[must_use]
     pub fn of(run: &NextRun, moments: &Moments) -> Self {
         let note = match run.note {

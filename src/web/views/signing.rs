@@ -1,4 +1,4 @@
-//! pure: the form to sign in.
+//! pure: the form with which people sign in.
 
 use askama::Template;
 

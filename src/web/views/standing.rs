@@ -31,7 +31,7 @@ pub struct ServiceStanding {
 /// Something that needs a person.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ShownFault {
-    /// In words.
+    /// The fault in words.
     pub text: String,
     /// The page on which it is dealt with.
     pub link: Option<String>,
@@ -105,8 +105,8 @@ fn expired(problem: &str) -> Option<String> {
 }
 
 impl ServiceStanding {
-    /// Of the status, of the time at which the next call that is planned already is due, and of the number of people whom nobody
-    /// could call today.
+    /// The standing that follows from the status, from the time at which the next call that is planned already is due, and from
+    /// the number of people whom nobody could call today.
     #[must_use]
     pub fn of(status: &StatusAnswer, next_call: Option<&ShownMoment>, unreached: u64) -> Self {
         let open = open_calls(status.pending, status.sending, next_call);

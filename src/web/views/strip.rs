@@ -10,12 +10,12 @@ use crate::ledger::RunRow;
 use crate::reminder::{RunKind, RunState};
 
 /// How many days a strip has.
-pub const DAYS: i32 = 14;
+pub const STRIP_DAYS: i32 = 14;
 
-/// One day.
+/// One day of the strip.
 #[derive(Debug, Clone)]
 pub struct DayMark {
-    /// From the left.
+    /// The distance from the left.
     pub x: usize,
     /// The day.
     pub day: String,
@@ -43,11 +43,11 @@ impl askama::filters::HtmlSafe for RunStrip {}
 /// The first day of a strip that ends today.
 #[must_use]
 pub fn first_day(today: Date) -> Date {
-    today.checked_sub(jiff::Span::new().days(DAYS - 1)).unwrap_or(today)
+    today.checked_sub(jiff::Span::new().days(STRIP_DAYS - 1)).unwrap_or(today)
 }
 
 impl RunStrip {
-    /// Of a schedule's runs, by the days of their nominal times. Those of `shadow_texts` called nobody.
+    /// The strip of a schedule's runs, by the days of their nominal times. Runs of the versions `shadow_texts` called nobody.
     #[must_use]
     pub fn of(schedule: &str, runs: &[RunRow], shadow_texts: &HashSet<String>, moments: &Moments) -> Self {
         let zone = moments.zone(Some(schedule));
@@ -56,18 +56,18 @@ impl RunStrip {
         runs.iter().for_each(|run| by_day.entry(zone.date(run.nominal_at)).or_default().push(run));
         let mut days = Vec::new();
         let mut day = first_day(today);
-        for place in 0..usize::try_from(DAYS).unwrap_or_default() {
+        for place in 0..usize::try_from(STRIP_DAYS).unwrap_or_default() {
             let of_day = by_day.get(&day).map_or(&[][..], Vec::as_slice);
             days.push(mark(place, moments.day(day), of_day, shadow_texts));
             day = day.tomorrow().unwrap_or(day);
         }
         let link = super::links::schedule(schedule);
-        Self { schedule: schedule.to_owned(), link, width: days.len() * STEP, days }
+        Self { schedule: schedule.to_owned(), link, width: days.len() * DAY_WIDTH, days }
     }
 }
 
 /// Width of a day with the gap beside it.
-const STEP: usize = 22;
+const DAY_WIDTH: usize = 22;
 
 fn mark(place: usize, day: String, runs: &[&RunRow], shadow_texts: &HashSet<String>) -> DayMark {
     let worst = runs.iter().max_by_key(|run| severity(run.state)).map(|run| run.state);
@@ -89,10 +89,11 @@ fn mark(place: usize, day: String, runs: &[&RunRow], shadow_texts: &HashSet<Stri
             format!("{} runs{}, the worst: {state}; {planned}", runs.len(), by_hand(runs))
         }
     };
-    DayMark { x: place * STEP, day, said, letter, kind }
+    DayMark { x: place * DAY_WIDTH, day, said, letter, kind }
 }
 
-/// `2 planned`, and of runs in shadow mode `2 would have been called`; of several runs each count.
+/// What the runs of a day have planned: `2 planned`, in shadow mode `2 would have been called`; with the count of each run where
+/// there are several.
 fn planned(runs: &[&RunRow], shadow_texts: &HashSet<String>) -> String {
     // a run counts whoever waits since an earlier one as planned again: a sum would count them twice
     let counts = |of: &[&&RunRow]| of.iter().map(|run| run.counts.planned.to_string()).collect::<Vec<_>>().join(", ");
@@ -111,7 +112,7 @@ fn by_hand(runs: &[&RunRow]) -> String {
     }
 }
 
-/// Of several runs of a day the most severe is shown.
+/// How severe a run's state is: of several runs of a day the most severe is shown.
 const fn severity(state: RunState) -> u8 {
     match state {
         RunState::Done => 0,

@@ -5,7 +5,7 @@ use super::moments::Moments;
 /// What stands before a command in a sentence, and says nothing without it.
 const LEADING: [&str; 6] = [" try", " see", " with", " or", " by", " use"];
 
-/// Without the commands with which it ends: the page has buttons and links of its own.
+/// The sentence without the commands with which it ends: the page has buttons and links of its own.
 #[must_use]
 pub fn without_commands(sentence: &str) -> String {
     let Some(at) = sentence.find("`tickler ") else { return sentence.to_owned() };

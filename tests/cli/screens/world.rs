@@ -206,7 +206,7 @@ impl World {
         world
     }
 
-    /// That time of the Tuesday.
+    /// The instant at which the clocks of that Tuesday show this time.
     pub fn at(&self, time: &str) -> String {
         format!("{}T{time}", self.tuesday)
     }
@@ -303,7 +303,7 @@ fn with_the_shown_dates(text: &str, tuesday: Date) -> String {
     text
 }
 
-/// Without the sequences `ESC [ … m`.
+/// The text without the sequences `ESC [ … m`.
 fn without_colours(text: &str) -> String {
     let mut parts = text.split("\u{1b}[");
     let first = parts.next().unwrap_or_default().to_owned();
