@@ -34,8 +34,12 @@ fn for_people(context: &Context, answer: &Explanation) -> String {
     let verdict = in_words(answer.verdict, answer.reason.as_deref(), is_shadow);
     let head = format!("{} of {} {verdict}", escape(&answer.appointment_id), answer.schedule);
     let mut table = Table::of(&[words("rule"), words("result"), sentence("detail")]);
-    rows(&answer.steps).cells.into_iter().for_each(|row| table.push(row));
-    let mut blocks = vec![context.screen.prose(&head), table.fit(context.screen)];
+    rows(&answer.steps)
+        .cells
+        .into_iter()
+        .for_each(|row| table.push(row.iter().map(|cell| context.hint(cell)).collect()));
+    let zones = context.zones_named(std::iter::once(answer.schedule.as_str()));
+    let mut blocks = vec![context.screen.prose(&head), format!("{}\n{zones}", table.fit(context.screen))];
     if !answer.others.is_empty() {
         blocks.push(context.screen.prose("The source has this id with another start, too:"));
         let mut table = Table::of(&[words("starts at"), words("verdict"), sentence("detail")]);

@@ -122,12 +122,8 @@ impl Daemon {
     pub(super) async fn recheck_runs(&self, also: Option<String>) {
         let mut names: BTreeSet<String> = self.of_runs().keys().map(|(_, schedule)| schedule.clone()).collect();
         names.extend(also);
-        for name in names {
-            let latest = self.ledger.runs(RunsAsk::LatestEvaluated(name)).await;
-            if let Some(run) = latest.ok().and_then(|mut found| found.pop()) {
-                self.note_conditions(&run);
-            }
-        }
+        let latest = self.ledger.runs(RunsAsk::LatestEvaluated(names.into_iter().collect())).await;
+        latest.iter().flatten().for_each(|run| self.note_conditions(run));
     }
 
     /// The conditions that need a person and have no row in the audit log.

@@ -1,9 +1,10 @@
 //! shell: reads the folder of schedules again and loads what changed; a refused file keeps its last good version.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use futures_util::{StreamExt, stream};
+use jiff::Timestamp;
 use secrecy::ExposeSecret;
 use url::Url;
 
@@ -13,14 +14,13 @@ use super::queue::Arrival;
 use super::reload_report::ReloadReport;
 use super::runs::{ACTOR, Daemon};
 use super::systemd;
-use crate::ledger::{LedgerResult, LoadedSchedule, RunRow, Runs, RunsAsk};
+use crate::ledger::{LedgerError, LedgerResult, LoadedSchedule, RunRow, Runs, RunsAsk};
 use crate::schedule::Schedule;
 use crate::schedule::load::{self, Folder};
 use crate::settings::{SecretRef, Secrets};
 
-/// Schedules loaded into the ledger at the same time; its writer groups their commits. Each load reads through a
-/// connection of its own, which stays open: more would cost memory for good.
-const MAX_CONCURRENT_LOADS: usize = 64;
+/// Schedules loaded into the ledger at the same time: its writer commits them together.
+const MAX_CONCURRENT_LOADS: usize = 1_024;
 
 impl Daemon {
     /// Reads the folder and loads what is good; returns when that is in force. `unsettled`: schedules whose files are
@@ -144,32 +144,39 @@ impl Daemon {
 
     /// Loads the schedules into the ledger; the results have the order of `schedules`.
     async fn load_all(&self, schedules: Vec<Arc<Schedule>>, actor: &str) -> Vec<(String, LedgerResult<Arrival>)> {
-        stream::iter(schedules)
-            .map(|schedule| async move { (schedule.name.clone(), self.load(schedule, actor).await) })
-            .buffered(MAX_CONCURRENT_LOADS)
-            .collect()
-            .await
+        let names: Vec<String> = schedules.iter().map(|schedule| schedule.name.clone()).collect();
+        let loads = stream::iter(schedules.clone()).map(|schedule| async move { self.load(&schedule, actor).await });
+        let loaded: Vec<LedgerResult<Timestamp>> = loads.buffered(MAX_CONCURRENT_LOADS).collect().await;
+        let latest = self.latest_runs(&names).await;
+        let arrivals = schedules.into_iter().zip(loaded).map(|(schedule, cursor)| {
+            let (cursor, latest) = (cursor?, latest.as_ref().map_err(LedgerError::clone)?);
+            let latest_skipped_by_pause = skipped_by_pause(latest.get(&schedule.name), &schedule, cursor);
+            Ok(Arrival { schedule, cursor, latest_skipped_by_pause })
+        });
+        names.into_iter().zip(arrivals).collect()
     }
 
-    async fn load(&self, schedule: Arc<Schedule>, actor: &str) -> LedgerResult<Arrival> {
-        let loaded = LoadedSchedule::of(&schedule, self.now(), actor);
-        let standing = self.ledger.load_schedule(loaded).await?;
-        let last = self.ledger.runs(RunsAsk::Latest(schedule.name.clone())).await?.pop();
-        match &last {
-            None => {}
-            Some(last) if last.was_evaluated() => self.remember_run(last),
-            Some(_) => {
-                let evaluated = self.ledger.runs(RunsAsk::LatestEvaluated(schedule.name.clone())).await?;
-                evaluated.iter().for_each(|run| self.remember_run(run));
-            }
-        }
-        // a pause may have ended while the service was down; a new cron, zone or `enabled` has set the cursor beyond it
-        let latest_skipped_by_pause = last
-            .filter(RunRow::was_skipped_by_pause)
-            .map(|run| run.nominal_at)
-            .filter(|nominal| schedule.enabled && *nominal >= standing.cursor);
-        Ok(Arrival { schedule, cursor: standing.cursor, latest_skipped_by_pause })
+    /// Loads a schedule into the ledger and returns its cursor there.
+    async fn load(&self, schedule: &Schedule, actor: &str) -> LedgerResult<Timestamp> {
+        Ok(self.ledger.load_schedule(LoadedSchedule::of(schedule, self.now(), actor)).await?.cursor)
     }
+
+    /// The latest run of each schedule that has one. What their latest evaluations came to is remembered.
+    async fn latest_runs(&self, schedules: &[String]) -> LedgerResult<HashMap<String, RunRow>> {
+        let latest = self.ledger.runs(RunsAsk::Latest(schedules.to_vec())).await?;
+        let (evaluated, others): (Vec<&RunRow>, Vec<&RunRow>) = latest.iter().partition(|run| run.was_evaluated());
+        let others = others.into_iter().map(|run| run.schedule.clone()).collect();
+        let earlier = self.ledger.runs(RunsAsk::LatestEvaluated(others)).await?;
+        evaluated.into_iter().chain(&earlier).for_each(|run| self.remember_run(run));
+        Ok(latest.into_iter().map(|run| (run.schedule.clone(), run)).collect())
+    }
+}
+
+/// The nominal time that a pause skipped, if that is the schedule's latest run: the pause may have ended while the service was
+/// down. A new cron, zone or `enabled` has set the cursor beyond it.
+fn skipped_by_pause(latest: Option<&RunRow>, schedule: &Schedule, cursor: Timestamp) -> Option<Timestamp> {
+    let skipped = latest.filter(|run| run.was_skipped_by_pause()).map(|run| run.nominal_at);
+    skipped.filter(|nominal| schedule.enabled && *nominal >= cursor)
 }
 
 /// While schedules are loaded into the ledger they are not polled: the ledger has their new versions already, the queue

@@ -106,7 +106,7 @@ async fn failed_run(daemon: &Daemon, number: u128, end: RunEnd) {
     let actor = "clinic".to_owned();
     let record = RunRecord { id, finished_at: now, end, source_fingerprint: None, read_at: now, terms, actor };
     daemon.ledger.record_run(record).await.expect("it is recorded");
-    let row = daemon.ledger.runs(RunsAsk::LatestEvaluated("clinic".to_owned())).await.expect("runs").pop();
+    let row = daemon.ledger.runs(RunsAsk::LatestEvaluated(vec!["clinic".to_owned()])).await.expect("runs").pop();
     // as when a schedule is loaded
     daemon.remember_run(&row.expect("the run"));
 }
@@ -269,7 +269,7 @@ async fn a_tick_during_a_reload_neither_skips_nor_loses_a_time_of_what_is_loaded
         clock.set(nine_in_new_york());
         daemon.tick().await;
         daemon.quiet().await;
-        let runs = daemon.ledger.runs(RunsAsk::Latest("second".to_owned())).await.expect("runs");
+        let runs = daemon.ledger.runs(RunsAsk::Latest(vec!["second".to_owned()])).await.expect("runs");
         let states: Vec<_> = runs.iter().map(|run| (run.state, run.detail.as_deref())).collect();
         assert_eq!(states, [(crate::reminder::RunState::Done, None)], "{enabled_before:?}");
     }

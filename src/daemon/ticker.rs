@@ -10,9 +10,9 @@ use super::runs::Daemon;
 use super::systemd;
 use crate::clock::SharedClock;
 
-/// The size of the scheduler's channels. tokio-cron-scheduler drops ticks silently when they are full; with one job they never
-/// fill.
-const CHANNEL_SIZE: usize = 4_096;
+/// tokio-cron-scheduler drops ticks silently when its channels are full: with one job, which ticks once a second, that takes
+/// minutes. The room of its ten channels is allocated at once.
+const CHANNEL_SIZE: usize = 256;
 
 /// Every second.
 const EVERY_SECOND: &str = "* * * * * *";

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::Schedule;
 use super::problems::{Problem, Problems, Severity};
 use super::{open, read};
+use crate::parallel;
 use crate::zones::Zones;
 
 /// The folder as read once: every `.toml` file is a schedule or refused, none is passed over in silence.
@@ -39,9 +40,9 @@ pub struct Loaded {
 /// When the folder itself can't be read.
 pub fn folder(path: &Path, zones: &Zones) -> std::io::Result<Folder> {
     let mut loaded = Folder::default();
-    for file in files_of(path)? {
-        loaded.add(&file, zones);
-    }
+    let files = files_of(path)?;
+    let read = parallel::map(files.iter().collect(), |file: &PathBuf| one_file(file, zones));
+    files.iter().zip(read).for_each(|(file, read)| loaded.add(file, read));
     Ok(loaded)
 }
 
@@ -52,11 +53,11 @@ pub fn paths(paths: &[PathBuf], zones: &Zones) -> Folder {
     for path in paths {
         // A named folder may be a link; a schedule file never is.
         if !path.is_dir() || (path.is_symlink() && name_of(path).is_some()) {
-            loaded.add(path, zones);
+            loaded.add(path, one_file(path, zones));
             continue;
         }
         match files_of(path) {
-            Ok(files) => files.iter().for_each(|file| loaded.add(file, zones)),
+            Ok(files) => files.iter().for_each(|file| loaded.add(file, one_file(file, zones))),
             Err(error) => {
                 loaded.refuse(path, &format!("the folder can't be read: {error}"), "check its name and its rights");
             }
@@ -208,8 +209,7 @@ impl Folder {
             })
     }
 
-    fn add(&mut self, path: &Path, zones: &Zones) {
-        let loaded = one_file(path, zones);
+    fn add(&mut self, path: &Path, loaded: Loaded) {
         self.files += 1;
         self.problems.extend(loaded.problems);
         let Some(schedule) = loaded.schedule else {

@@ -114,7 +114,7 @@ fn is_of_run(row: &AuditRow) -> bool {
 async fn no_run(app: &App, schedule: &Schedule) -> VerbResult<String> {
     let name = &schedule.name;
     let last = match &app.env.ledger {
-        Some(ledger) => ledger.runs(RunsAsk::Latest(name.clone())).await?.pop(),
+        Some(ledger) => ledger.runs(RunsAsk::Latest(vec![name.clone()])).await?.pop(),
         None => None,
     };
     Ok(match last {

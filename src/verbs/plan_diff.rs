@@ -88,7 +88,7 @@ async fn against_file(app: &App, schedule: &Arc<Schedule>, file: &Path) -> VerbR
 
 async fn against_last_run(app: &App, schedule: &Arc<Schedule>) -> VerbResult<PlanDifference> {
     let name = &schedule.name;
-    let run = app.ledger()?.runs(RunsAsk::LatestEvaluated(name.clone())).await?.pop();
+    let run = app.ledger()?.runs(RunsAsk::LatestEvaluated(vec![name.clone()])).await?.pop();
     let run = run.ok_or_else(|| VerbError::Failed(format!("`{name}` has no run yet to compare with")))?;
     let filter = AuditFilter { run: Some(run.id), ..AuditFilter::default() };
     let mut before = Side::default();

@@ -1,6 +1,6 @@
 //! shell: one screen: health, schedules loaded and refused, last and next runs, what is pending, uncertain, held, paused.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::ToSpan;
 use serde::{Deserialize, Serialize};
@@ -185,10 +185,9 @@ pub async fn status(app: &App) -> VerbResult<StatusAnswer> {
         known => known?,
     };
     let folder = app.folder();
-    let mut schedules = Vec::new();
-    for schedule in folder.schedules.values() {
-        schedules.push(of_loaded(app, schedule, &known).await?);
-    }
+    let mut runs = last_runs(app, folder.schedules.keys().cloned().collect(), &known).await?;
+    let mut schedules: Vec<ScheduleStatus> =
+        folder.schedules.values().map(|schedule| of_loaded(app, schedule, &known, &mut runs)).collect();
     let without_good_version = folder.refused.iter().filter(|name| !folder.schedules.contains_key(*name));
     schedules.extend(without_good_version.map(|name| refused(name, refusal(&folder, name))));
     for status in schedules.iter_mut().filter(|status| folder.refuses(&status.name)) {
@@ -319,23 +318,32 @@ fn account_problems(app: &App, holds: &Holds) -> BTreeSet<String> {
     of_used.chain(of_unused).map(|hold| hold.to_string()).collect()
 }
 
-/// A schedule's latest run of any kind, and the latest that read its source.
-async fn last_runs(app: &App, schedule: &Schedule, known: &LedgerView) -> VerbResult<(Option<RunRow>, Option<RunRow>)> {
-    let Some(ledger) = &app.env.ledger else { return Ok((None, None)) };
-    let latest = async |which: RunsAsk| ledger.runs(which).await.map(|mut found| found.pop());
+/// The latest runs of schedules, by their names.
+#[derive(Default)]
+struct LastRuns {
+    of_any_kind: HashMap<String, RunRow>,
+    /// Those that read their source.
+    evaluated: HashMap<String, RunRow>,
+}
+
+async fn last_runs(app: &App, schedules: Vec<String>, known: &LedgerView) -> VerbResult<LastRuns> {
+    let Some(ledger) = &app.env.ledger else { return Ok(LastRuns::default()) };
+    let by_name = |runs: Vec<RunRow>| runs.into_iter().map(|run| (run.schedule.clone(), run)).collect();
     let read = async {
-        let name = || schedule.name.clone();
-        Ok((latest(RunsAsk::Latest(name())).await?, latest(RunsAsk::LatestEvaluated(name())).await?))
+        let of_any_kind = by_name(ledger.runs(RunsAsk::Latest(schedules.clone())).await?);
+        let evaluated = by_name(ledger.runs(RunsAsk::LatestEvaluated(schedules)).await?);
+        Ok(LastRuns { of_any_kind, evaluated })
     };
     match read.await {
         // one that can't be written, or has lost its file, may still be read, or not
-        Err(VerbError::Ledger(_)) if known.failure.is_some() || known.holds.lost.is_some() => Ok((None, None)),
+        Err(VerbError::Ledger(_)) if known.failure.is_some() || known.holds.lost.is_some() => Ok(LastRuns::default()),
         runs => runs,
     }
 }
 
-async fn of_loaded(app: &App, schedule: &Schedule, known: &LedgerView) -> VerbResult<ScheduleStatus> {
-    let (last, evaluated) = last_runs(app, schedule, known).await?;
+fn of_loaded(app: &App, schedule: &Schedule, known: &LedgerView, runs: &mut LastRuns) -> ScheduleStatus {
+    let last = runs.of_any_kind.remove(&schedule.name);
+    let evaluated = runs.evaluated.remove(&schedule.name);
     let holds = holds::on(app, schedule, &known.holds);
     let own = holds.iter().find(|hold| hold.is_of_schedule());
     let pause = holds.iter().find_map(|hold| match hold {
@@ -358,7 +366,7 @@ async fn of_loaded(app: &App, schedule: &Schedule, known: &LedgerView) -> VerbRe
     let unsendable = known.unsendable.get(&schedule.name).cloned();
     let of_run = || evaluated.as_ref().filter(|_| schedule.enabled).and_then(last_run::problem);
     let evaluated_counts = evaluated.as_ref().map(|run| &run.counts);
-    Ok(ScheduleStatus {
+    ScheduleStatus {
         name: schedule.name.clone(),
         state,
         problem: unsendable
@@ -380,7 +388,7 @@ async fn of_loaded(app: &App, schedule: &Schedule, known: &LedgerView) -> VerbRe
         text_version: Some(schedule.text_hash.chars().take(12).collect()),
         mode: Some(schedule.mode),
         canary: canary(app, schedule, known.canaries.get(&schedule.name)),
-    })
+    }
 }
 
 fn canary_problem(latest: Option<&CanaryRow>) -> Option<String> {

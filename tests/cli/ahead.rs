@@ -88,6 +88,10 @@ fn a_held_trial_is_approved_by_the_command_that_its_message_has() {
     let said = held.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
     let command = said.split('`').find(|part| part.starts_with("tickler approve ")).expect("a command");
     assert!(command.starts_with("tickler approve --trial "), "{said}");
+    let explained = bare(&["explain", "day-before", "A-1", "--now", MORNING, "--trial"]);
+    let explained = explained.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(explained.contains(&format!("`{command}`")), "{explained}");
+    assert!(explained.ends_with("times in America/New_York"), "{explained}");
     let arguments: Vec<&str> = command.split(' ').skip(1).collect();
     let approved = bare(&arguments);
     assert!(!approved.stderr.contains("no run"), "it finds the run: {approved:?}");

@@ -277,7 +277,7 @@ impl Single for Arc<Ledger> {
         self.by_hand(ByHand::Resolve(resolve)).await
     }
     async fn last_run(&self, schedule: &str) -> LedgerResult<Option<RunRow>> {
-        Ok(self.runs(RunsAsk::Latest(schedule.to_owned())).await?.pop())
+        Ok(self.runs(RunsAsk::Latest(vec![schedule.to_owned()])).await?.pop())
     }
     async fn open_runs(&self) -> LedgerResult<Vec<RunRow>> {
         self.runs(RunsAsk::Open).await

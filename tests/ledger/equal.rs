@@ -722,8 +722,8 @@ async fn contents(ledger: &Arc<Ledger>, course: &Course) -> Vec<String> {
         for ask in [
             RunsAsk::Open,
             RunsAsk::Held,
-            RunsAsk::Latest(name.to_owned()),
-            RunsAsk::LatestEvaluated(name.to_owned()),
+            RunsAsk::Latest(vec![name.to_owned()]),
+            RunsAsk::LatestEvaluated(vec![name.to_owned()]),
             every,
         ] {
             for run in ledger.runs(ask).await.expect("runs") {

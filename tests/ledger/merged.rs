@@ -50,7 +50,7 @@ async fn what_was_to_be_told_in_a_call_that_is_not_made_says_so() {
         assert_eq!(reason, "person_limit");
         assert!(detail.contains("which is not made"), "{detail}");
         assert_eq!(reason_of("A4").map(|(reason, _)| reason).as_deref(), Some("merged"));
-        let run = ledger.runs(RunsAsk::Latest(SCHEDULE.to_owned())).await.expect("runs").pop().expect("one");
+        let run = ledger.runs(RunsAsk::Latest(vec![SCHEDULE.to_owned()])).await.expect("runs").pop().expect("one");
         let counted: Vec<(&str, u64)> = run.skipped.iter().map(|(reason, count)| (reason.as_str(), *count)).collect();
         assert_eq!(counted, [("merged", 1), ("person_limit", 2)]);
     }

@@ -320,10 +320,10 @@ pub enum RunsAsk {
     Open,
     /// The runs that a guard holds, oldest first.
     Held,
-    /// A schedule's latest run, of any kind.
-    Latest(String),
-    /// A schedule's latest run that read its source or tried to: neither missed nor skipped.
-    LatestEvaluated(String),
+    /// The latest run of each of these schedules, of any kind.
+    Latest(Vec<String>),
+    /// The latest run of each of these schedules that read its source or tried to: neither missed nor skipped.
+    LatestEvaluated(Vec<String>),
     /// A schedule's runs of the nominal times from the first to the last (UTC), without triggers and requests.
     Nominal {
         /// The schedule's name.

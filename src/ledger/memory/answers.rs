@@ -270,7 +270,10 @@ impl Tables {
             self.runs.iter().filter(|run| is_asked(run)).map(|run| RunRow::clone(run)).collect()
         };
         // the one that began last among those that started last
-        let latest = |runs: Vec<RunRow>| runs.into_iter().max_by_key(|run| run.started_at).into_iter().collect();
+        let latest = |schedules: &[String], is_asked: &dyn Fn(&RunRow) -> bool| -> Vec<RunRow> {
+            let of = |name: &String| filtered(&|run| run.schedule == *name && is_asked(run));
+            schedules.iter().filter_map(|name| of(name).into_iter().max_by_key(|run| run.started_at)).collect()
+        };
         match ask {
             RunsAsk::Id(id) => filtered(&|run| run.id == *id),
             RunsAsk::Beginning(prefix) => {
@@ -281,10 +284,8 @@ impl Tables {
             }
             RunsAsk::Open => filtered(&|run| matches!(run.state, RunState::Running | RunState::Waiting)),
             RunsAsk::Held => filtered(&|run| run.state == RunState::Held),
-            RunsAsk::Latest(schedule) => latest(filtered(&|run| run.schedule == *schedule)),
-            RunsAsk::LatestEvaluated(schedule) => {
-                latest(filtered(&|run| run.schedule == *schedule && run.was_evaluated()))
-            }
+            RunsAsk::Latest(schedules) => latest(schedules, &|_| true),
+            RunsAsk::LatestEvaluated(schedules) => latest(schedules, &RunRow::was_evaluated),
             RunsAsk::Nominal { schedule, first, last } => {
                 let times = micro(*first)..=micro(*last);
                 let mut runs = filtered(&|run| {

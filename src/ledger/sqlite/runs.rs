@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::columns::{id_text, micros, time, time_or_null, uuid, word, word_or_null};
 use crate::ledger::{LedgerResult, RunRow, RunsAsk};
@@ -106,7 +106,15 @@ pub(super) fn days() -> String {
     )
 }
 
-/// The runs that are asked for, oldest first.
+/// The latest run of each schedule among those that `condition` holds for.
+fn latest(conn: &Connection, schedules: &[String], condition: &str) -> rusqlite::Result<Vec<RunRow>> {
+    let sql = format!("{RUN} WHERE schedule = ?1 AND {condition} ORDER BY started_at DESC, nr DESC LIMIT 1");
+    let mut statement = conn.prepare_cached(&sql)?;
+    let found = schedules.iter().filter_map(|schedule| statement.query_row([schedule], run_row).optional().transpose());
+    found.collect()
+}
+
+/// The runs that are asked for, oldest first; the latest runs of schedules in the order in which these are named.
 pub(super) fn select(conn: &Connection, ask: &RunsAsk) -> LedgerResult<Vec<RunRow>> {
     let rows: rusqlite::Result<Vec<RunRow>> = match ask {
         RunsAsk::Id(id) => {
@@ -126,17 +134,8 @@ pub(super) fn select(conn: &Connection, ask: &RunsAsk) -> LedgerResult<Vec<RunRo
             let sql = format!("{RUN} WHERE state = 'held' ORDER BY nr");
             conn.prepare_cached(&sql)?.query_map([], run_row)?.collect()
         }
-        RunsAsk::Latest(schedule) => {
-            let sql = format!("{RUN} WHERE schedule = ?1 ORDER BY started_at DESC, nr DESC LIMIT 1");
-            conn.prepare_cached(&sql)?.query_map([schedule], run_row)?.collect()
-        }
-        RunsAsk::LatestEvaluated(schedule) => {
-            let sql = format!(
-                "{RUN} WHERE schedule = ?1 AND state NOT IN ('running', 'missed', 'skipped') \
-                 ORDER BY started_at DESC, nr DESC LIMIT 1"
-            );
-            conn.prepare_cached(&sql)?.query_map([schedule], run_row)?.collect()
-        }
+        RunsAsk::Latest(schedules) => latest(conn, schedules, "TRUE"),
+        RunsAsk::LatestEvaluated(schedules) => latest(conn, schedules, "state NOT IN ('running', 'missed', 'skipped')"),
         RunsAsk::Nominal { schedule, first, last } => {
             let sql = format!(
                 "{RUN} WHERE schedule = ?1 AND nominal_at BETWEEN ?2 AND ?3 AND kind NOT IN ('trigger', 'inbound') \
