@@ -305,6 +305,23 @@ fn a_test_call_takes_the_steps_of_a_reminder_and_is_judged_as_one() {
 }
 
 #[test]
+fn a_test_call_with_refused_credentials_pauses_the_account_and_one_with_other_ones_goes_on() {
+    let clinic = Clinic::new(CALL, "");
+    let sandbox = Sandbox::start(&["--fail", "401:1"]);
+    assert_eq!(test_call(&clinic, &sandbox.base).1["reason"], "http_401");
+    assert_eq!(clinic.trigger("24T14:00:00", &sandbox.base), paused());
+    let again = clinic.command(&TEST_CALL, &sandbox.base).output().expect("tickler runs");
+    let complaint = String::from_utf8_lossy(&again.stderr).into_owned();
+    assert!(again.status.code() == Some(7) && complaint.contains("its credentials were refused"), "{complaint}");
+    let paused: Vec<_> = clinic.log().into_iter().filter(|row| row["event"] == "operator.paused").collect();
+    assert!(paused.len() == 1 && paused[0]["reason"] == "account_refused", "{paused:?}");
+    let mut other = clinic.command(&TEST_CALL, &sandbox.base);
+    assert!(other.env("THOUGHTLY_API_TOKEN", "token-2").status().expect("tickler runs").success());
+    assert_eq!(clinic.trigger("24T14:01:00", &sandbox.base), done("delivered"), "its refusal is forgotten");
+    assert_eq!(sandbox.received(), ["POST /contact/create 401", CREATED, CALLED, CREATED, CALLED]);
+}
+
+#[test]
 fn every_name_of_a_payload_is_there_in_a_test_call() {
     let receiver = Receiver::start(vec![Conduct::Answer(answer("200 OK", &[], "{}"))]);
     let clinic = Clinic::new(&format!("[target.webhook]\nurl = \"{}\"", receiver.url("/in")), "");

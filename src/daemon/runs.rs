@@ -156,7 +156,7 @@ impl Daemon {
         }
     }
 
-    /// Whether the system clock can be right. While it can't, nothing is planned or sent.
+    /// Whether the system clock can be right. While it can't, nothing is planned; the sender's own gate is shut.
     fn is_clock_plausible(&self) -> bool {
         let is_unset = !clock_is_set(self.app.env.clock.as_ref());
         if self.is_clock_unset.swap(is_unset, Ordering::Relaxed) != is_unset {
@@ -165,18 +165,15 @@ impl Daemon {
             } else {
                 tracing::warn!("the system clock is set");
             }
-            self.update_sender();
         }
         !is_unset
     }
 
-    /// Passes the sender the schedules that may send.
+    /// Passes the sender the schedules; what keeps them from sending it asks itself.
     pub(super) fn update_sender(&self) {
-        let Some(sender) = &self.app.sender else { return };
-        if self.is_clock_unset.load(Ordering::Relaxed) {
-            return sender.set_schedules(&std::collections::BTreeMap::new());
+        if let Some(sender) = &self.app.sender {
+            sender.set_schedules(&self.app.folder().schedules);
         }
-        sender.set_schedules(&self.app.folder().schedules);
     }
 
     pub(super) async fn permits(&self, now: Timestamp) -> LedgerResult<Permits> {

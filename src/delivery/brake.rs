@@ -60,7 +60,7 @@ impl Brake {
         machine(&self.stop_file, self.clock.as_ref())
     }
 
-    pub(super) fn is_stopped(&self) -> bool {
+    fn is_stopped(&self) -> bool {
         self.machine() != Machine::default()
     }
 

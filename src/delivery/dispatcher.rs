@@ -19,14 +19,14 @@ use super::send::{self, FinishedStep, Tools};
 use super::wakeup::{Wakeup, pause, soonest};
 use super::{DeliveryScope, Sender, retry};
 use crate::attempt::Intent;
-use crate::ledger::{Lane, LedgerError, LedgerResult, Outbox, ReminderAsk, TakeIntents};
+use crate::ledger::{Lane, LedgerError, LedgerResult, Machine, Outbox, ReminderAsk, TakeIntents};
 use crate::reminder::State;
 
 /// A reminder whose source was last read longer ago is sent only after a fresh read.
 const FRESH_FOR: Duration = Duration::from_secs(15 * 60);
 
-/// How often the dispatcher checks whether the `STOP` file is still there.
-const STOP_FILE_POLL: Duration = Duration::from_secs(1);
+/// How often the dispatcher asks again while nobody may be called, and it isn't told when that ends.
+const HELD_POLL: Duration = Duration::from_secs(1);
 
 /// A poll that took longer delays the next nudge. This happens when thousands of schedules have something pending.
 const LONG_POLL: Duration = Duration::from_millis(20);
@@ -70,6 +70,15 @@ struct Poll {
     again: Wakeup,
     /// Whether a schedule has all its slots in use: when a request ends there may be more to send.
     is_full: bool,
+    /// Whether nobody may be called, of any schedule.
+    is_held: bool,
+}
+
+impl Poll {
+    /// It started nothing, since no slot is free.
+    const fn idle(again: Wakeup, is_full: bool) -> Self {
+        Self { started: 0, again, is_full, is_held: false }
+    }
 }
 
 /// Why a wait ended.
@@ -138,27 +147,28 @@ impl<'a> Dispatcher<'a> {
             Until::Stopped(_) => {
                 let pause = self.backoff.after_failure();
                 tracing::error!(%failure, ?pause, "the ledger failed: nothing is sent until a retry succeeds");
-                Ok(Poll { started: 0, again: Wakeup::In(pause), is_full: false })
+                Ok(Poll::idle(Wakeup::In(pause), false))
             }
         }
     }
 
     /// Takes an intent for every free slot and starts its request.
     async fn poll(&mut self) -> LedgerResult<Poll> {
-        if self.sender.brake.is_stopped() {
-            self.settle().await?;
-            return Ok(Poll { started: 0, again: Wakeup::In(STOP_FILE_POLL), is_full: false });
-        }
         let lanes = self.sender.lanes();
         let mut free = self.free_lanes(&lanes);
         if free.is_empty() {
             self.settle().await?;
-            return Ok(Poll { started: 0, again: Wakeup::Nothing, is_full: !lanes.is_empty() });
+            return Ok(Poll::idle(Wakeup::Nothing, !lanes.is_empty()));
         }
-        let dns_retry = self.drop_unresolvable(&lanes, &mut free).await?;
+        let machine = self.sender.brake.machine();
+        // while this machine keeps everybody from being called, not even a name is looked up
+        let dns_retry = match machine == Machine::default() {
+            true => self.drop_unresolvable(&lanes, &mut free).await?,
+            false => Wakeup::Nothing,
+        };
         if free.is_empty() {
             self.settle().await?;
-            return Ok(Poll { started: 0, again: dns_retry, is_full: false });
+            return Ok(Poll::idle(dns_retry, false));
         }
         let only = match &self.until {
             Until::Settled { scope, .. } => scope.only.clone(),
@@ -168,10 +178,13 @@ impl<'a> Dispatcher<'a> {
         let readings = self.sender.brake.readings();
         let now = readings.now;
         let actor = self.tools.actor.to_string();
-        let ask = TakeIntents { now, lanes: free, only, fresh_for: FRESH_FOR, actor };
+        let ask = TakeIntents { now, lanes: free, only, fresh_for: FRESH_FOR, machine, actor };
         let taken = self.settle_and_take(Some(ask)).await?;
         if taken.expired > 0 {
             tracing::warn!(expired = taken.expired, "reminders expired before they could be sent");
+        }
+        if taken.held.is_some() {
+            return Ok(Poll { is_held: true, ..Poll::idle(Wakeup::In(HELD_POLL), false) });
         }
         let started = taken.intents.len();
         for intent in taken.intents {
@@ -180,7 +193,8 @@ impl<'a> Dispatcher<'a> {
         self.report_ended_batches().await;
         let reads = self.reads.start(self.sender, &lanes, taken.stale);
         let again = soonest(taken.wake_at.map_or(Wakeup::Nothing, Wakeup::At), soonest(reads, dns_retry, now), now);
-        Ok(Poll { started, again: self.backoff.after_poll(started, again, now), is_full: self.is_full(&lanes) })
+        let again = self.backoff.after_poll(started, again, now);
+        Ok(Poll { started, again, is_full: self.is_full(&lanes), is_held: false })
     }
 
     /// Removes the lanes whose target's host name cannot be resolved; returns when those names are resolved again. A name
@@ -247,8 +261,9 @@ impl<'a> Dispatcher<'a> {
     /// Whether a `deliver` has nothing more to do. While requests or fresh reads are under way it has. Then the next poll
     /// decides:
     /// - none is due: it is done;
-    /// - it follows a pause (an empty poll, names to be resolved, the `STOP` file): it is done, unless the pause belongs to
-    ///   the first empty polls, after which something may still start;
+    /// - nobody may be called: it is done;
+    /// - it follows a pause (an empty poll, names to be resolved): it is done, unless the pause belongs to the first empty
+    ///   polls, after which something may still start;
     /// - it follows at an instant within the account's rate interval: it waits for that instant, unless several polls in a
     ///   row started nothing;
     /// - it follows later: it is done if that is after the deadline.
@@ -259,7 +274,7 @@ impl<'a> Dispatcher<'a> {
         }
         match poll.again {
             Wakeup::Nothing => Ok(true),
-            Wakeup::In(_) => Ok(self.sender.brake.is_stopped() || !self.backoff.is_trying()),
+            Wakeup::In(_) => Ok(poll.is_held || !self.backoff.is_trying()),
             Wakeup::At(at) => {
                 let lanes = self.sender.lanes();
                 let interval = lanes.get(&scope.schedule).map_or(SignedDuration::ZERO, |lane| lane.rate_interval());

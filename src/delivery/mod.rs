@@ -41,7 +41,7 @@ use brake::Brake;
 use dispatcher::{Dispatcher, Until};
 use lanes::Lanes;
 use names::Names;
-pub use test_call::TestReminder;
+pub use test_call::{TestCallError, TestReminder};
 
 /// Sends the reminders that are due. A process has one; [`Sender::set_schedules`] sets its lanes.
 pub struct Sender {

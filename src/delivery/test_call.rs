@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 
+use super::final_check::Readings;
 use super::lanes::OpenLane;
 use super::send::{self, Tools};
 use super::{Sender, retry};
-use crate::attempt::{Intent, SettleTo, Settlement, Step};
+use crate::attempt::{Effect, Intent, SettleTo, Settlement, Step};
 use crate::clock::sleep_until;
-use crate::ledger::{LedgerError, Pauses};
+use crate::ledger::gate::Hold;
+use crate::ledger::{LedgerError, Outbox, TestAnswered, TestAsk, TestSlot};
 use crate::personal::Personal;
 use crate::reminder::ReminderId;
 use crate::schedule::{DeliveryTerms, OnUncertain, Schedule};
@@ -33,21 +35,55 @@ pub struct TestReminder {
 /// How long a test call waits for a slot of its account's rate before each of its requests.
 const SLOT_TIMEOUT: SignedDuration = SignedDuration::from_secs(60);
 
+/// Why a test call has no end.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TestCallError {
+    /// Nobody may be called since this was found: its next request was not sent.
+    #[error("{0}")]
+    Held(Hold),
+    /// Reminders took every slot of the account's rate for a minute: its next request was not sent.
+    #[error(
+        "reminders take all requests that the rate of account `{account}` allows: nothing was sent; try again later"
+    )]
+    Crowded {
+        /// The account's name.
+        account: String,
+    },
+    /// The schedule's target can't be opened.
+    #[error("{0}")]
+    Closed(String),
+    /// There is no ledger, or it failed: a request may have been sent.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+}
+
+impl TestCallError {
+    /// Whether it is certain that its next request was not sent.
+    #[must_use]
+    pub const fn is_unsent(&self) -> bool {
+        match self {
+            Self::Held(_) | Self::Crowded { .. } | Self::Closed(_) => true,
+            Self::Ledger(_) => false,
+        }
+    }
+}
+
 impl Sender {
-    /// Sends one test call of this schedule. It is never retried.
+    /// Sends one test call of this schedule. It is never retried. What the answers mean for the account and the target is
+    /// written to the ledger as for a reminder. The contact isn't: it has the fields of another person's row.
     ///
     /// # Errors
-    /// When the schedule's target can't be opened, or there is no ledger.
-    pub async fn test_call(&self, schedule: &Schedule, test: &TestReminder) -> Result<Settlement, LedgerError> {
+    /// When it may not be sent, the schedule's target can't be opened, or the ledger fails.
+    pub async fn test_call(&self, schedule: &Schedule, test: &TestReminder) -> Result<Settlement, TestCallError> {
         let delivery = DeliveryTerms { on_uncertain: OnUncertain::Hold, ..schedule.delivery.clone() };
         let schedule = Arc::new(Schedule { delivery, ..schedule.clone() });
-        let lane = OpenLane::open(&schedule, &self.parts).map_err(LedgerError::Refused)?;
+        let lane = OpenLane::open(&schedule, &self.parts).map_err(TestCallError::Closed)?;
         let (lane, tools) = (Arc::new(lane), Tools::new(self, self.ledger()?));
         let mut intent = self.first_intent(&lane, test);
         loop {
-            self.wait_for_slot(&lane).await?;
-            let settlement =
-                send::send(Arc::clone(&lane), intent.clone(), self.brake.readings(), tools.clone()).await.settlement;
+            let readings = self.wait_for_slot(&lane).await?;
+            let settlement = send::send(Arc::clone(&lane), intent.clone(), readings, tools.clone()).await.settlement;
+            self.take_test_answer(&lane, &settlement).await?;
             let is_last = intent.attempt >= MAX_REQUESTS;
             intent.attempt += 1;
             match &settlement.to {
@@ -73,20 +109,35 @@ impl Sender {
         }
     }
 
-    /// Waits for a slot of the account's rate, which reminders take as well.
-    async fn wait_for_slot(&self, lane: &OpenLane) -> Result<(), LedgerError> {
+    /// Waits until the next request may be sent. Answers what was read before the ledger allowed it, for the check before the
+    /// first byte.
+    async fn wait_for_slot(&self, lane: &OpenLane) -> Result<Readings, TestCallError> {
         let (clock, ledger) = (&self.parts.env.clock, self.ledger()?);
         let until = retry::after(clock.now(), SLOT_TIMEOUT);
-        while let Some(next) = ledger.take_slot(&lane.account, lane.rate, clock.now()).await? {
-            if clock.now() >= until {
-                let account = &lane.account;
-                return Err(LedgerError::Refused(format!(
-                    "reminders take all requests that the rate of account `{account}` allows: nothing was sent; try again later"
-                )));
+        loop {
+            let readings = self.brake.readings();
+            let ask = TestAsk { now: readings.now, lane: lane.with_free(1), machine: self.brake.machine() };
+            match ledger.admit_test(ask).await? {
+                TestSlot::Taken => return Ok(readings),
+                TestSlot::Held(hold) => return Err(TestCallError::Held(hold)),
+                TestSlot::NotBefore(_) if clock.now() >= until => {
+                    return Err(TestCallError::Crowded { account: lane.account.clone() });
+                }
+                TestSlot::NotBefore(next) => sleep_until(clock.as_ref(), next).await,
             }
-            sleep_until(clock.as_ref(), next).await;
         }
-        Ok(())
+    }
+
+    /// Keeps what an answer means for the account and the target.
+    async fn take_test_answer(&self, lane: &OpenLane, settlement: &Settlement) -> Result<(), TestCallError> {
+        match settlement.effect {
+            Effect::None => Ok(()),
+            Effect::PauseAccountUntil(_) | Effect::PauseAccount { .. } | Effect::Forbidden | Effect::Accepted => {
+                let (schedule, account) = (lane.schedule.name.clone(), lane.account.clone());
+                let answered = TestAnswered { schedule, account, settlement: settlement.clone() };
+                Ok(self.ledger()?.take_test_answer(answered).await?)
+            }
+        }
     }
 
     fn first_intent(&self, lane: &OpenLane, test: &TestReminder) -> Intent {

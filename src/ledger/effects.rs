@@ -1,6 +1,5 @@
 //! pure: what an answer means for the account and the target it came from.
 
-use super::change::LoadedReminder;
 use super::gate::AccountHold;
 use super::{Effect, Settlement};
 use crate::audit::{Entry, Event};
@@ -17,6 +16,15 @@ pub struct TargetState {
     pub is_paused: bool,
 }
 
+/// Whose request was answered: a reminder's or a test call's.
+#[derive(Debug, Clone, Copy)]
+pub struct Requester<'a> {
+    /// The schedule's name.
+    pub schedule: &'a str,
+    /// The account that it was sent with.
+    pub account: &'a str,
+}
+
 /// A new value with the row of the audit log that reports it.
 #[derive(Debug, Clone)]
 pub struct Effected<'a, T> {
@@ -29,7 +37,7 @@ pub struct Effected<'a, T> {
 /// What the answer changes of the account; `None`: nothing.
 #[must_use]
 pub fn on_account<'a>(
-    held: &'a LoadedReminder,
+    of: Requester<'a>,
     ended: &'a Settlement,
     account: &AccountHold,
 ) -> Option<Effected<'a, AccountHold>> {
@@ -40,10 +48,10 @@ pub fn on_account<'a>(
         }
         Effect::PauseAccount { credentials } if account.refused_credentials.as_ref() != Some(credentials) => {
             let detail =
-                format!("account `{}`: its credentials were refused; nothing is sent until they change", held.account);
+                format!("account `{}`: its credentials were refused; nothing is sent until they change", of.account);
             Some(Effected {
                 value: AccountHold { refused_credentials: Some(credentials.clone()), ..account.clone() },
-                entry: Some(paused(held, ended, "account_refused", detail)),
+                entry: Some(paused(of, ended, "account_refused", detail)),
             })
         }
         Effect::None | Effect::PauseAccount { .. } | Effect::Forbidden | Effect::Accepted => None,
@@ -53,7 +61,7 @@ pub fn on_account<'a>(
 /// What the answer changes of the schedule's target; `None`: nothing.
 #[must_use]
 pub fn on_target<'a>(
-    held: &'a LoadedReminder,
+    of: Requester<'a>,
     ended: &'a Settlement,
     target: TargetState,
 ) -> Option<Effected<'a, TargetState>> {
@@ -68,16 +76,16 @@ pub fn on_target<'a>(
                 address is wrong; nothing is sent until resumed";
             Some(Effected {
                 value: TargetState { forbidden, is_paused: target.is_paused || pauses },
-                entry: pauses.then(|| paused(held, ended, "target_forbidden", detail.to_owned())),
+                entry: pauses.then(|| paused(of, ended, "target_forbidden", detail.to_owned())),
             })
         }
         Effect::None | Effect::Accepted | Effect::PauseAccountUntil(_) | Effect::PauseAccount { .. } => None,
     }
 }
 
-fn paused<'a>(held: &'a LoadedReminder, ended: &'a Settlement, reason: &'static str, detail: String) -> Entry<'a> {
+fn paused<'a>(of: Requester<'a>, ended: &'a Settlement, reason: &'static str, detail: String) -> Entry<'a> {
     Entry {
-        schedule: Some(held.schedule.as_str().into()),
+        schedule: Some(of.schedule.into()),
         reason: Some(reason.into()),
         detail: Some(detail.into()),
         actor: Some(ended.actor.as_str().into()),

@@ -164,6 +164,12 @@ impl Holds {
 }
 
 impl PauseRow {
+    /// Whether its end has come.
+    #[must_use]
+    pub fn is_over(&self, now: Timestamp) -> bool {
+        !self.is_in_force(now)
+    }
+
     /// A pause whose end has come is none any more.
     fn is_in_force(&self, now: Timestamp) -> bool {
         self.until.is_none_or(|until| now < until)
@@ -218,6 +224,20 @@ impl Hold {
             | Self::AllPaused(_)
             | Self::SwitchedOff(_)
             | Self::SchedulePaused(..)
+            | Self::AccountWaits(..) => false,
+        }
+    }
+
+    /// Whether it holds everybody, and nobody who ends it tells the sender: its end has to be looked for.
+    #[must_use]
+    pub const fn must_be_polled(&self) -> bool {
+        match self {
+            Self::ClockUnset | Self::RowsLost(_) | Self::StopFile(_) => true,
+            Self::AllPaused(_)
+            | Self::SwitchedOff(_)
+            | Self::SchedulePaused(..)
+            | Self::TargetPaused(_)
+            | Self::CredentialsRefused(_)
             | Self::AccountWaits(..) => false,
         }
     }

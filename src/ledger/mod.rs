@@ -127,6 +127,10 @@ pub trait Outbox: Send + Sync {
     /// Settles each attempt by compare-and-set, then commits intents for what may be sent now where that is asked for, all
     /// in one transaction: what ends makes room for what begins with the same commit. The sends follow at once.
     async fn exchange(&self, ended: Arc<[Settlement]>, ask: Option<TakeIntents>) -> LedgerResult<SettledAndTaken>;
+    /// Asks the gate about one request of a test call, and takes a slot of its account's rate for it.
+    async fn admit_test(&self, ask: TestAsk) -> LedgerResult<TestSlot>;
+    /// Writes what the answer to a test call means for its account and its target, as for a reminder.
+    async fn take_test_answer(&self, answered: TestAnswered) -> LedgerResult<()>;
     /// Settles what a crash left, when the service starts: every `sending` becomes uncertain, then what may be resent returns to
     /// pending.
     async fn recover(&self, recover: Recover) -> LedgerResult<Recovered>;

@@ -17,8 +17,9 @@ use super::{
     OutcomeByHand, OutcomeCount, Outcomes, OutcomesAsk, PassedOver, Pauses, PeopleAsk, PostRow, PostTaken, PostsAsk,
     Prune, Pruned, QueueSlot, RecordedCall, RecordedRun, Recover, Recovered, RejectRun, ReminderAsk, ReminderBrief,
     ReminderRow, ReportTaken, ReportedCall, Restored, RunRecord, RunRow, RunStart, Runs, RunsAsk, ScheduleStanding,
-    SettledAndTaken, SettledCanary, SettledWriteBack, Settlement, TakeIntents, TakePost, Tally, Unanswered,
-    UnansweredAsk, Unreported, Verification, Withdraw, Withdrawal, WriteBackRow, WriteBacksAsk, Writing,
+    SettledAndTaken, SettledCanary, SettledWriteBack, Settlement, TakeIntents, TakePost, Tally, TestAnswered, TestAsk,
+    TestSlot, Unanswered, UnansweredAsk, Unreported, Verification, Withdraw, Withdrawal, WriteBackRow, WriteBacksAsk,
+    Writing,
 };
 use crate::audit::fates::DecidedFate;
 use crate::audit::{AuditFilter, AuditRow, Entry};
@@ -297,6 +298,12 @@ impl Runs for Ledger {
 impl Outbox for Ledger {
     async fn exchange(&self, ended: Arc<[Settlement]>, ask: Option<TakeIntents>) -> LedgerResult<SettledAndTaken> {
         self.write(move |tx| tx.exchange(&ended, ask.as_ref())).await
+    }
+    async fn admit_test(&self, ask: TestAsk) -> LedgerResult<TestSlot> {
+        self.write(move |tx| tx.admit_test(&ask)).await
+    }
+    async fn take_test_answer(&self, answered: TestAnswered) -> LedgerResult<()> {
+        self.write(move |tx| tx.take_test_answer(&answered)).await
     }
     async fn recover(&self, recover: Recover) -> LedgerResult<Recovered> {
         self.write(move |tx| tx.recover(&recover)).await

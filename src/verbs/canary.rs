@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use secrecy::ExposeSecret as _;
 use serde_json::{Map, Value};
 
-use super::test_call::{only_where_allowed, payload_of, with_phone};
+use super::test_call::{UNSENT, only_where_allowed, payload_of, with_phone};
 use super::{App, VerbError, VerbResult};
 use crate::appointment::phone;
 use crate::attempt::SettleTo;
@@ -67,7 +67,15 @@ pub async fn send(app: &App, actor: &str, schedule: &Arc<Schedule>) -> VerbResul
         payload: payload.as_str().into(),
         contact: contact.map(Personal::from),
     };
-    let ended = sender.test_call(schedule, &test).await?;
+    let ended = match sender.test_call(schedule, &test).await {
+        Ok(ended) => ended,
+        Err(error) => {
+            if error.is_unsent() {
+                ledger.settle_canary(settled(None, Some((UNSENT.to_owned(), None)))).await?;
+            }
+            return Err(error.into());
+        }
+    };
     let failure = match ended.to {
         // of unknown fate: a sign of life may come
         SettleTo::Delivered | SettleTo::Uncertain => None,

@@ -1,5 +1,6 @@
 //! pure: the exit codes and errors of verbs.
 
+use crate::delivery::TestCallError;
 use crate::evaluation::EvaluationError;
 use crate::ledger::LedgerError;
 
@@ -134,6 +135,16 @@ impl VerbError {
             )
             | Self::Evaluation { .. }
             | Self::Failed(_) => Exit::Failed,
+        }
+    }
+}
+
+impl From<TestCallError> for VerbError {
+    fn from(error: TestCallError) -> Self {
+        match error {
+            TestCallError::Held(hold) => Self::Unsafe(hold.to_string()),
+            TestCallError::Ledger(failure) => Self::Ledger(failure),
+            TestCallError::Crowded { .. } | TestCallError::Closed(_) => Self::Failed(error.to_string()),
         }
     }
 }

@@ -102,7 +102,15 @@ pub async fn test_call(app: &App, actor: &str, ask: &TestCallAsk) -> VerbResult<
         payload: payload.as_str().into(),
         contact: contact.map(Personal::from),
     };
-    let settled = sender.test_call(&schedule, &test).await?;
+    let settled = match sender.test_call(&schedule, &test).await {
+        Ok(settled) => settled,
+        Err(error) => {
+            if error.is_unsent() {
+                log.write_unsent().await?;
+            }
+            return Err(error.into());
+        }
+    };
     let (state, event) = end_of(&settled.to);
     log.write(event, Some(&settled)).await?;
     let heard = match ask.wait {
@@ -187,6 +195,9 @@ const fn end_of(to: &SettleTo) -> (State, Event) {
     }
 }
 
+/// What the log says of a test call or a canary that was held up before it was sent.
+pub(super) const UNSENT: &str = "not_sent";
+
 /// The detail of a test call in the audit log.
 struct TestLog<'a> {
     app: &'a App,
@@ -198,10 +209,23 @@ struct TestLog<'a> {
 impl TestLog<'_> {
     async fn write(&self, event: Event, settled: Option<&Settlement>) -> VerbResult<()> {
         let word = settled.and_then(|settled| match settled.trial {
-            Some(_) => Some(words::TRIAL.to_owned()),
-            None => settled.class.clone(),
+            Some(_) => Some(words::TRIAL),
+            None => settled.class.as_deref(),
         });
-        let entry = Entry {
+        self.append(self.entry(event, settled, word)).await
+    }
+
+    /// It was held up after the log knew of it.
+    async fn write_unsent(&self) -> VerbResult<()> {
+        self.append(self.entry(Event::DeliveryFailed, None, Some(UNSENT))).await
+    }
+
+    async fn append(&self, entry: Entry<'static>) -> VerbResult<()> {
+        Ok(self.app.ledger()?.append(vec![entry]).await?)
+    }
+
+    fn entry(&self, event: Event, settled: Option<&Settlement>, word: Option<&str>) -> Entry<'static> {
+        Entry {
             schedule: Some(self.schedule.name.clone().into()),
             phone: Some(LoggedPhone::whole(self.phone.e164.as_str().to_owned())),
             reason: Some("test".into()),
@@ -210,8 +234,7 @@ impl TestLog<'_> {
             actor: Some(self.actor.to_owned().into()),
             detail: Some(word.map_or_else(|| "a test call".into(), |word| format!("a test call: {word}").into())),
             ..Entry::new(self.app.env.clock.now(), event)
-        };
-        Ok(self.app.ledger()?.append(vec![entry]).await?)
+        }
     }
 }
 

@@ -216,6 +216,60 @@ async fn what_is_past_its_time_expires_and_the_log_says_so() {
     assert_eq!(told.count(), 1);
 }
 
+fn test_reminder() -> TestReminder {
+    TestReminder {
+        reminder_id: ReminderId(uuid::Uuid::from_u128(9)),
+        phone: "+12025550199".into(),
+        payload: "{}".into(),
+        contact: None,
+    }
+}
+
+#[tokio::test]
+async fn what_answers_a_test_call_holds_the_reminders_of_its_account_too() {
+    let throttled = || Conduct::Answer(answer("429 Too Many Requests", &[("retry-after", "120")], ""));
+    for (answers, effect, hold) in [
+        (vec![plain("401 Unauthorized")], "refused", "its credentials were refused"),
+        (vec![throttled()], "waits", "waits until 2026-11-24T14:02:00Z"),
+        (
+            vec![plain("403 Forbidden"), plain("404 Not Found"), plain("410 Gone")],
+            "forbidden",
+            "refused three times in a row",
+        ),
+    ] {
+        let requests = answers.len();
+        let receiver = Receiver::start([answers, vec![plain("200 OK")]].into_iter().flatten().collect());
+        let bench = bench_for(&receiver, "");
+        let id = bench.plan(1).await;
+        for _ in 0..requests {
+            let ended = bench.sender.test_call(&bench.schedule, &test_reminder()).await.expect("it is sent");
+            assert_ne!(ended.to, SettleTo::Delivered, "{effect}");
+        }
+        bench.deliver().await.expect("a ledger that works");
+        assert_eq!((bench.state(id).await, receiver.received().len()), (State::Pending, requests), "{effect}");
+        let refusal = bench.sender.test_call(&bench.schedule, &test_reminder()).await.expect_err("it is held, too");
+        assert!(refusal.is_unsent() && refusal.to_string().contains(hold), "{effect}: {refusal}");
+        assert_eq!(receiver.received().len(), requests, "{effect}");
+    }
+}
+
+#[tokio::test]
+async fn a_test_call_that_is_accepted_ends_a_row_of_refusals() {
+    let refused = || plain("403 Forbidden");
+    let receiver = Receiver::start(vec![refused(), refused(), plain("200 OK"), refused(), plain("200 OK")]);
+    let bench = bench_for(&receiver, "max_in_flight = 1");
+    for number in [1, 2, 3, 4] {
+        bench.plan(number).await;
+    }
+    let mut ends = Vec::new();
+    for _ in 0..4 {
+        ends.push(bench.sender.test_call(&bench.schedule, &test_reminder()).await.expect("it is sent").http_status);
+    }
+    assert_eq!(ends, [Some(403), Some(403), Some(200), Some(403)]);
+    bench.deliver().await.expect("a ledger that works");
+    assert!(receiver.received().len() > 4, "the target isn't paused");
+}
+
 #[tokio::test]
 async fn a_test_call_takes_its_turn_in_the_rate_of_its_account() {
     let receiver = Receiver::start(vec![plain("200 OK")]);
@@ -223,12 +277,7 @@ async fn a_test_call_takes_its_turn_in_the_rate_of_its_account() {
     let bench = bench(&target, "", "http://127.0.0.1:9");
     bench.plan(1).await;
     bench.deliver().await.expect("a ledger that works");
-    let test = TestReminder {
-        reminder_id: ReminderId(uuid::Uuid::from_u128(9)),
-        phone: "+12025550199".into(),
-        payload: "{}".into(),
-        contact: None,
-    };
+    let test = test_reminder();
     let call = bench.sender.test_call(&bench.schedule, &test);
     tokio::pin!(call);
     for _ in 0..200 {

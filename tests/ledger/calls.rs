@@ -135,7 +135,14 @@ pub fn lane(schedule: &str) -> Lane {
 }
 
 pub fn asking(now: Timestamp, lanes: Vec<Lane>) -> TakeIntents {
-    TakeIntents { now, lanes, only: None, fresh_for: Duration::from_secs(900), actor: "service".to_owned() }
+    TakeIntents {
+        now,
+        lanes,
+        only: None,
+        fresh_for: Duration::from_secs(900),
+        machine: tickler::ledger::Machine::default(),
+        actor: "service".to_owned(),
+    }
 }
 
 pub async fn take(ledger: &Arc<Ledger>, now: Timestamp) -> Taken {

@@ -1,5 +1,6 @@
 //! Pauses, rates, calling hours: what an intent waits for.
 
+use tickler::ledger::gate::Hold;
 use tickler::ledger::*;
 use tickler::plan::PlannedReminder;
 use tickler::reminder::State;
@@ -75,6 +76,71 @@ async fn a_429_holds_the_whole_account_and_a_401_until_the_credentials_change() 
         assert_eq!(holds.accounts["thoughtly"].refused_credentials.as_deref(), Some("c1"));
         let changed = vec![Lane { credentials: "c2".to_owned(), ..lane(SCHEDULE) }];
         assert_eq!(ledger.take_intents(asking(at(71), changed)).await.expect("taken").intents.len(), 2);
+    }
+}
+
+#[tokio::test]
+async fn what_this_machine_says_shuts_the_senders_gate_and_nothing_is_touched() {
+    let path = std::path::PathBuf::from("/srv/tickler/STOP");
+    for (machine, hold) in [
+        (Machine { stop_file: Some(path.clone()), ..Machine::default() }, Hold::StopFile(path.clone())),
+        (Machine { clock_is_unset: true, ..Machine::default() }, Hold::ClockUnset),
+    ] {
+        for maker in makers() {
+            let ledger = maker.open();
+            let id = one_pending(&ledger).await;
+            let rows = events(&ledger).await.len();
+            // long after its time: by such a clock nothing expires either
+            for now in [at(1), start() + jiff::SignedDuration::from_hours(48)] {
+                let ask = TakeIntents { machine: machine.clone(), ..asking(now, vec![lane(SCHEDULE)]) };
+                let taken = ledger.take_intents(ask).await.expect("an answer");
+                assert_eq!((taken.held.as_ref(), taken.intents.len(), taken.expired), (Some(&hold), 0, 0));
+                let test = TestAsk { now, lane: lane(SCHEDULE), machine: machine.clone() };
+                assert_eq!(ledger.admit_test(test).await, Ok(TestSlot::Held(hold.clone())));
+            }
+            assert_eq!((state(&ledger, id).await, events(&ledger).await.len()), (State::Pending, rows));
+            let taken = take(&ledger, at(2)).await;
+            assert_eq!((taken.held, taken.intents.len()), (None, 1));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_test_call_is_refused_by_whatever_holds_its_schedule_and_forgets_refused_credentials_as_a_reminder_does() {
+    for maker in makers() {
+        let ledger = maker.open();
+        let intent = {
+            one_pending(&ledger).await;
+            take(&ledger, at(1)).await.intents.remove(0)
+        };
+        let answered = |effect| TestAnswered {
+            schedule: SCHEDULE.to_owned(),
+            account: "thoughtly".to_owned(),
+            settlement: Settlement { effect, ..settlement(&intent, at(2), SettleTo::Failed) },
+        };
+        let test = |now, credentials: &str| TestAsk {
+            now,
+            lane: Lane { credentials: credentials.to_owned(), ..lane(SCHEDULE) },
+            machine: Machine::default(),
+        };
+        let refused = Effect::PauseAccount { credentials: "c1".to_owned() };
+        ledger.take_test_answer(answered(refused)).await.expect("kept");
+        assert_eq!(count_of(&ledger, "operator.paused").await, 1);
+        let hold = Hold::CredentialsRefused("thoughtly".to_owned());
+        assert_eq!(ledger.admit_test(test(at(3), "c1")).await, Ok(TestSlot::Held(hold)));
+        assert_eq!(ledger.admit_test(test(at(3), "c2")).await, Ok(TestSlot::Taken));
+        let holds = ledger.holds(Machine::default()).await.expect("read");
+        assert_eq!(holds.accounts["thoughtly"].refused_credentials, None);
+        ledger.take_test_answer(answered(Effect::PauseAccountUntil(at(60)))).await.expect("kept");
+        let hold = Hold::AccountWaits("thoughtly".to_owned(), at(60));
+        assert_eq!(ledger.admit_test(test(at(59), "c2")).await, Ok(TestSlot::Held(hold)));
+        assert_eq!(ledger.admit_test(test(at(60), "c2")).await, Ok(TestSlot::Taken));
+        for _ in 0..3 {
+            ledger.take_test_answer(answered(Effect::Forbidden)).await.expect("kept");
+        }
+        let hold = Hold::TargetPaused(SCHEDULE.to_owned());
+        assert_eq!(ledger.admit_test(test(at(61), "c2")).await, Ok(TestSlot::Held(hold)));
+        verified(&ledger).await;
     }
 }
 

@@ -21,7 +21,7 @@ pub use log::{
 };
 pub use outbox::{
     ByHand, CancelByHand, Lane, QueueSlot, Recover, Recovered, ReminderAsk, ReminderBrief, ReminderRow, Resolution,
-    Resolve, SLOT_MICROS, SettledAndTaken, TakeIntents, Taken, Tally,
+    Resolve, SLOT_MICROS, SettledAndTaken, TakeIntents, Taken, Tally, TestAnswered, TestAsk, TestSlot,
 };
 pub use outcomes::{
     CALL_SLOT_MICROS, CallAgain, CalledAgain, CalledWith, CallsOf, OutcomeByHand, OutcomeCount, OutcomeTerms,

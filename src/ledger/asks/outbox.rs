@@ -7,7 +7,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::attempt::Intent;
+use crate::attempt::{Intent, Settlement};
+use crate::ledger::gate::{Hold, Machine};
 use crate::personal::Personal;
 use crate::reminder::{CallOutcome, Lead, ReminderId, RunId, State};
 use crate::seeded::SeededMap;
@@ -24,6 +25,8 @@ pub struct TakeIntents {
     pub only: Option<String>,
     /// A row whose source was last read longer ago needs a fresh read first.
     pub fresh_for: Duration,
+    /// The state of this machine, which may keep everybody from being called.
+    pub machine: Machine,
     /// Who takes them.
     pub actor: String,
 }
@@ -56,6 +59,41 @@ pub struct Taken {
     pub expired: u64,
     /// When to ask again (UTC), if nothing else happens.
     pub wake_at: Option<Timestamp>,
+    /// Nobody could be called, and the end of the reason has to be looked for: no reminder was touched.
+    pub held: Option<Hold>,
+}
+
+/// One request of a test call that is about to be sent.
+#[derive(Debug, Clone)]
+pub struct TestAsk {
+    /// The current instant (UTC).
+    pub now: Timestamp,
+    /// The way out of its schedule.
+    pub lane: Lane,
+    /// The state of this machine.
+    pub machine: Machine,
+}
+
+/// Whether a request of a test call may be sent now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TestSlot {
+    /// It may: a slot of its account's rate is taken.
+    Taken,
+    /// Other requests of its account go first: not before this instant (UTC).
+    NotBefore(Timestamp),
+    /// Nobody may be called: the gravest reason.
+    Held(Hold),
+}
+
+/// How a request of a test call was answered.
+#[derive(Debug, Clone)]
+pub struct TestAnswered {
+    /// The schedule's name.
+    pub schedule: String,
+    /// The account that it was sent with.
+    pub account: String,
+    /// How it ended.
+    pub settlement: Settlement,
 }
 
 /// What an exchange came to.

@@ -1,14 +1,15 @@
 //! shell: sets, lifts and ends pauses; records what answers mean for accounts and targets.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
 use super::Tx;
 use crate::audit::{Entry, Event};
-use crate::ledger::change::LoadedReminder;
-use crate::ledger::effects::{self, TargetState};
+use crate::ledger::effects::{self, Requester, TargetState};
 use crate::ledger::gate::{AccountHold, Machine, PauseRow};
 use crate::ledger::store::Put;
-use crate::ledger::{Effect, Holds, LedgerResult, Pause, Resume, Settlement};
+use crate::ledger::{Effect, Holds, Lane, LedgerResult, Pause, Resume, Settlement};
 
 impl Tx<'_> {
     pub(in crate::ledger) fn pause(&self, pause: &Pause) -> LedgerResult<()> {
@@ -32,7 +33,7 @@ impl Tx<'_> {
             self.store.put(&Put::Target(name, TargetState::default()))?;
         }
         if schedule.is_none() {
-            for name in self.store.holds(Machine::default())?.accounts.keys() {
+            for name in self.accounts()?.keys() {
                 self.store.put(&Put::Account(name, &AccountHold::default()))?;
             }
         }
@@ -44,11 +45,14 @@ impl Tx<'_> {
         })
     }
 
-    /// Ends pauses whose time is over, and returns what holds somebody still.
-    pub(super) fn end_pauses(&self, now: Timestamp, actor: &str) -> LedgerResult<Holds> {
-        // the sender asks the machine before it asks the ledger
-        let mut holds = self.store.holds(Machine::default())?;
-        let is_over = |pause: &PauseRow| pause.until.is_some_and(|until| until <= now);
+    fn accounts(&self) -> LedgerResult<BTreeMap<String, AccountHold>> {
+        // of the accounts alone the machine says nothing
+        Ok(self.store.holds(Machine::default())?.accounts)
+    }
+
+    /// Ends those of these pauses whose time is over, and returns what still holds somebody.
+    pub(super) fn end_pauses(&self, mut holds: Holds, now: Timestamp, actor: &str) -> LedgerResult<Holds> {
+        let is_over = |pause: &PauseRow| pause.is_over(now);
         if holds.all.as_ref().is_some_and(is_over) {
             holds.all = None;
             self.end_pause(None, now, actor)?;
@@ -72,22 +76,31 @@ impl Tx<'_> {
         })
     }
 
-    /// Writes what an answer means for its account and its target.
-    pub(super) fn take_effect(&self, held: &LoadedReminder, ended: &Settlement) -> LedgerResult<()> {
+    /// The refusal of credentials other than these is forgotten: these may do.
+    pub(super) fn forget_refusal(&self, holds: &mut Holds, lane: &Lane) -> LedgerResult<()> {
+        let Some(account) = holds.accounts.get_mut(&lane.account) else { return Ok(()) };
+        if account.refused_credentials.is_some() && !account.refuses(Some(&lane.credentials)) {
+            account.refused_credentials = None;
+            self.store.put(&Put::Account(&lane.account, account))?;
+        }
+        Ok(())
+    }
+
+    /// Writes what an answer means for the account and the target that it came from.
+    pub(super) fn take_effect(&self, of: Requester<'_>, ended: &Settlement) -> LedgerResult<()> {
         match &ended.effect {
             Effect::None => Ok(()),
             Effect::PauseAccountUntil(_) | Effect::PauseAccount { .. } => {
-                let holds = self.store.holds(Machine::default())?;
-                let account = holds.accounts.get(&held.account).cloned().unwrap_or_default();
-                let Some(effected) = effects::on_account(held, ended, &account) else { return Ok(()) };
-                self.store.put(&Put::Account(&held.account, &effected.value))?;
+                let account = self.accounts()?.remove(of.account).unwrap_or_default();
+                let Some(effected) = effects::on_account(of, ended, &account) else { return Ok(()) };
+                self.store.put(&Put::Account(of.account, &effected.value))?;
                 effected.entry.map_or(Ok(()), |entry| self.store.append(&entry))
             }
             Effect::Forbidden | Effect::Accepted => {
-                let targets = self.store.targets(Some(&held.schedule))?;
-                let target = targets.get(&held.schedule).copied().unwrap_or_default();
-                let Some(effected) = effects::on_target(held, ended, target) else { return Ok(()) };
-                self.store.put(&Put::Target(&held.schedule, effected.value))?;
+                let targets = self.store.targets(Some(of.schedule))?;
+                let target = targets.get(of.schedule).copied().unwrap_or_default();
+                let Some(effected) = effects::on_target(of, ended, target) else { return Ok(()) };
+                self.store.put(&Put::Target(of.schedule, effected.value))?;
                 effected.entry.map_or(Ok(()), |entry| self.store.append(&entry))
             }
         }

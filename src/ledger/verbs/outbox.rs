@@ -7,6 +7,8 @@ use jiff::Timestamp;
 
 use super::Tx;
 use crate::audit::{Entry, Event};
+use crate::ledger::effects::Requester;
+use crate::ledger::gate::Machine;
 use crate::ledger::life::{self, CrashFinding};
 use crate::ledger::store::{Applied, ManyReminders, OneReminder, Put};
 use crate::ledger::{
@@ -52,7 +54,7 @@ impl Tx<'_> {
         if held.heard_at.is_some() {
             self.prove(held.id, ended.at, &ended.actor)?;
         }
-        self.take_effect(&held, ended)?;
+        self.take_effect(Requester { schedule: &held.schedule, account: &held.account }, ended)?;
         Ok(true)
     }
 
@@ -108,7 +110,8 @@ impl Tx<'_> {
 
     /// Expires what is past its time, of every schedule, loaded or not.
     pub(in crate::ledger) fn expire_all(&self, now: Timestamp) -> LedgerResult<u64> {
-        self.end_pauses(now, "service")?;
+        // only their ends are of interest: what expires does so on any machine
+        self.end_pauses(self.store.holds(Machine::default())?, now, "service")?;
         let names = self.store.schedules_with_pending()?;
         names.iter().try_fold(0, |expired, name| Ok(expired + self.expire(name, now, "service")?))
     }

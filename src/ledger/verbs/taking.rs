@@ -7,18 +7,18 @@ use jiff::{SignedDuration, Timestamp};
 use super::Tx;
 use crate::audit::{Entry, Event};
 use crate::ledger::change::LoadedReminder;
+use crate::ledger::effects::Requester;
 use crate::ledger::gate::{DueReminder, Gate, Hold, SendDecision, Subject};
 use crate::ledger::rate::{Admission, admit};
 use crate::ledger::store::{Applied, DueAsk, DueRow, Put};
-use crate::ledger::{Holds, Intent, Lane, LedgerResult, Step, TakeIntents, Taken, life};
+use crate::ledger::{
+    Holds, Intent, Lane, LedgerResult, Step, TakeIntents, Taken, TestAnswered, TestAsk, TestSlot, life,
+};
 use crate::reminder::{CallKind, RunId, State};
 use crate::settings::Rate;
 
 /// Rows read beyond those that may be taken, so that a few that may not cost no second query.
 const SPARE_ROWS: u32 = 16;
-
-/// When the ledger is asked again while rows of it are lost: nothing is taken then, and the file may be put back at any time.
-const AGAIN_AFTER_LOSS: SignedDuration = SignedDuration::from_secs(2);
 
 /// For each account, the earliest time at which its next request may start (µs UTC).
 struct Rates {
@@ -41,10 +41,14 @@ struct Taking<'a> {
 
 impl Tx<'_> {
     pub(super) fn take_intents(&self, ask: &TakeIntents) -> LedgerResult<Taken> {
+        let holds = self.store.holds(ask.machine.clone())?;
+        if let Some(held) = holds.on_everybody(ask.now).into_iter().find(Hold::must_be_polled) {
+            return Ok(Taken { held: Some(held), ..Taken::default() });
+        }
         let mut taking = Taking {
             tx: *self,
             ask,
-            holds: self.end_pauses(ask.now, &ask.actor)?,
+            holds: self.end_pauses(holds, ask.now, &ask.actor)?,
             rates: Rates { free_at: self.store.rates()?, moved: BTreeSet::new() },
             has_optouts: self.store.has_optouts()?,
             has_wrong_numbers: self.store.has_wrong_numbers()?,
@@ -56,6 +60,24 @@ impl Tx<'_> {
 }
 
 impl Tx<'_> {
+    /// Asks the gate about a request of a test call, and takes a slot of its account's rate.
+    pub(in crate::ledger) fn admit_test(&self, ask: &TestAsk) -> LedgerResult<TestSlot> {
+        let lane = &ask.lane;
+        let mut holds = self.store.holds(ask.machine.clone())?;
+        self.forget_refusal(&mut holds, lane)?;
+        if let Some(hold) = holds.on(&subject(lane), ask.now).into_iter().next() {
+            return Ok(TestSlot::Held(hold));
+        }
+        let next = self.take_slot(&lane.account, lane.rate, ask.now)?;
+        Ok(next.map_or(TestSlot::Taken, TestSlot::NotBefore))
+    }
+
+    /// The answer to a test call says as much about its account and its target as one to a reminder.
+    pub(in crate::ledger) fn take_test_answer(&self, answered: &TestAnswered) -> LedgerResult<()> {
+        let requester = Requester { schedule: &answered.schedule, account: &answered.account };
+        self.take_effect(requester, &answered.settlement)
+    }
+
     /// Takes one slot of an account's rate for a request that is no reminder's, or returns when the next one is.
     pub(in crate::ledger) fn take_slot(
         &self,
@@ -98,11 +120,8 @@ impl<'a> Taking<'a> {
             let free_at = self.rates.free_at.get(name).copied();
             free_at.map_or(Ok(()), |free_at| self.tx.store.put(&Put::Rate(name, free_at)))?;
         }
-        let mut wake_at = self.wake_at(&lanes)?;
-        if self.holds.lost.is_some() {
-            wake_at = earlier(wake_at, self.ask.now.checked_add(AGAIN_AFTER_LOSS).ok());
-        }
-        Ok(Taken { intents, stale: std::mem::take(&mut self.stale).into_iter().collect(), expired, wake_at })
+        let stale = std::mem::take(&mut self.stale).into_iter().collect();
+        Ok(Taken { intents, stale, expired, wake_at: self.wake_at(&lanes)?, held: None })
     }
 
     /// The lanes that are worth asking: of thousands of schedules few have anything pending. One whose account's credentials were
@@ -115,7 +134,7 @@ impl<'a> Taking<'a> {
 
     /// How many of a lane may be taken at most: nothing while it is paused or its account has no slot.
     fn most_of(&mut self, lane: &Lane) -> LedgerResult<u32> {
-        self.forget_refusal(lane)?;
+        self.tx.forget_refusal(&mut self.holds, lane)?;
         match self.holds.gate(&subject(lane), self.ask.now) {
             Gate::Shut => return Ok(0),
             Gate::Until(end) => {
@@ -138,16 +157,6 @@ impl<'a> Taking<'a> {
                 }
             }
         })
-    }
-
-    /// Forgets that an account's credentials were refused where the lane has other ones, which may do.
-    fn forget_refusal(&mut self, lane: &Lane) -> LedgerResult<()> {
-        let Some(account) = self.holds.accounts.get_mut(&lane.account) else { return Ok(()) };
-        if account.refused_credentials.is_some() && !account.refuses(Some(&lane.credentials)) {
-            account.refused_credentials = None;
-            self.tx.store.put(&Put::Account(&lane.account, account))?;
-        }
-        Ok(())
     }
 
     /// Up to `most` reminders of a lane that may be sent now. Those outside their hours are put off, those to numbers of the
