@@ -313,8 +313,8 @@ fn a_test_call_with_refused_credentials_pauses_the_account_and_one_with_other_on
     let again = clinic.command(&TEST_CALL, &sandbox.base).output().expect("tickler runs");
     let complaint = String::from_utf8_lossy(&again.stderr).into_owned();
     assert!(again.status.code() == Some(7) && complaint.contains("its credentials were refused"), "{complaint}");
-    let paused: Vec<_> = clinic.log().into_iter().filter(|row| row["event"] == "operator.paused").collect();
-    assert!(paused.len() == 1 && paused[0]["reason"] == "account_refused", "{paused:?}");
+    let log = clinic.answered(&["audit", "export", "--event", "operator.paused", "--format", "jsonl"]);
+    assert_eq!(log.matches("account_refused").count(), 1, "{log}");
     let mut other = clinic.command(&TEST_CALL, &sandbox.base);
     assert!(other.env("THOUGHTLY_API_TOKEN", "token-2").status().expect("tickler runs").success());
     assert_eq!(clinic.trigger("24T14:01:00", &sandbox.base), done("delivered"), "its refusal is forgotten");
