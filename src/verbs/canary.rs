@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::test_call::{UNSENT, only_where_allowed, payload_of, with_phone};
 use super::{App, VerbError, VerbResult};
 use crate::appointment::phone;
-use crate::attempt::SettleTo;
+use crate::attempt::{SettleTo, Settlement};
 use crate::delivery::TestReminder;
 use crate::evaluation::new_reminder_id;
 use crate::ledger::{BeginCanary, CanaryPurpose, CanaryRow, Outcomes, SettledCanary};
@@ -67,16 +67,20 @@ pub async fn send(app: &App, actor: &str, schedule: &Arc<Schedule>) -> VerbResul
         payload: payload.as_str().into(),
         contact: contact.map(Personal::from),
     };
-    let ended = match sender.test_call(schedule, &test).await {
-        Ok(ended) => ended,
-        Err(error) => {
-            if error.is_unsent() {
-                ledger.settle_canary(settled(None, Some((UNSENT.to_owned(), None)))).await?;
-            }
+    match sender.test_call(schedule, &test).await {
+        Ok(ended) => ledger.settle_canary(settled(ended.remote_id.clone(), failure_of(&ended))).await?,
+        Err(error) if error.is_unsent() => {
+            ledger.settle_canary(settled(None, Some((UNSENT.to_owned(), None)))).await?;
             return Err(error.into());
         }
-    };
-    let failure = match ended.to {
+        Err(error) => return Err(error.into()),
+    }
+    Ok(())
+}
+
+/// Why no sign of life is awaited after this end: a word and the HTTP status.
+fn failure_of(ended: &Settlement) -> Option<(String, Option<u16>)> {
+    match ended.to {
         // of unknown fate: a sign of life may come
         SettleTo::Delivered | SettleTo::Uncertain => None,
         SettleTo::Failed
@@ -86,7 +90,5 @@ pub async fn send(app: &App, actor: &str, schedule: &Arc<Schedule>) -> VerbResul
         | SettleTo::ContactForgotten => {
             Some((ended.class.clone().unwrap_or_else(|| "failed".to_owned()), ended.http_status))
         }
-    };
-    ledger.settle_canary(settled(ended.remote_id.clone(), failure)).await?;
-    Ok(())
+    }
 }
