@@ -2,9 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+#[path = "support/derived.rs"]
+mod derived;
 #[path = "support/sources.rs"]
 mod sources;
 
+use derived::{ShownField, holds_one_of, shown_fields};
 use sources::{SourceFile, source_files};
 
 /// What a file that calls itself pure must not name: files, sockets, threads, processes, random numbers, a runtime, a database.
@@ -70,9 +73,7 @@ fn type_names(files: &[SourceFile]) -> BTreeMap<String, BTreeSet<String>> {
 
 /// Type names that may be defined twice, each with its meanings.
 const SEVERAL_MEANINGS: &[(&str, &str)] = &[
-    ("Fields", "serde's visitor of an object's fields in `verbs/redact`, a record's fields in `row`"),
     ("Attempt", "a row of the ledger in memory, and one try in `delivery`"),
-    ("Text", "serde's visitor of a text, and the text of a CSV file"),
     ("Asked", "a job's caller in the writer, and the store's own log"),
     ("Account", "a row of the ledger in memory, and an account of the settings"),
     ("Table", "keys of a file, and columns on a terminal"),
@@ -87,7 +88,8 @@ fn a_type_name_means_one_thing() {
         .map(|(name, files)| format!("{name}: {}", files.iter().cloned().collect::<Vec<_>>().join(", ")))
         .collect();
     assert!(several.is_empty(), "{} names with several meanings:\n{}", several.len(), several.join("\n"));
-    assert!(SEVERAL_MEANINGS.len() <= 10, "too many exceptions");
+    let dead = dead_exceptions(SEVERAL_MEANINGS, |known| names.get(known).is_some_and(|files| files.len() > 1));
+    assert!(dead.is_empty(), "these have one meaning now: {dead:?}");
 }
 
 /// How often each word occurs in the lines.
@@ -114,43 +116,135 @@ fn every_public_name_is_used_by_the_program_itself_and_not_only_by_tests() {
     let templates: Vec<String> = sources::templates();
     let used = words(files.iter().flat_map(SourceFile::code).chain(templates.iter().flat_map(|text| text.lines())));
     let keywords = ["fn ", "struct ", "enum ", "trait ", "const ", "static ", "type "];
-    let unused: Vec<String> = files
+    let unused: Vec<(&SourceFile, &str)> = files
         .iter()
         .flat_map(|file| {
             file.code().filter_map(|line| defined(line, &["pub "], &keywords)).map(move |name| (file, name))
         })
         .filter(|(_, name)| used.get(*name).copied().unwrap_or(0) <= 1)
+        .collect();
+    let complaints: Vec<String> = unused
+        .iter()
         .filter(|(_, name)| FOR_TESTS.iter().all(|(known, _)| known != name))
         .map(|(file, name)| format!("{}: {name}", file.path.display()))
         .collect();
-    assert!(unused.is_empty(), "only tests use these, or nobody:\n{}", unused.join("\n"));
+    assert!(complaints.is_empty(), "only tests use these, or nobody:\n{}", complaints.join("\n"));
+    let dead = dead_exceptions(FOR_TESTS, |known| unused.iter().any(|(_, name)| *name == known));
+    assert!(dead.is_empty(), "these are used now, or gone: {dead:?}");
 }
 
-/// Files that may hold phones as plain text: they are what a person typed, the last four digits that a person is shown, or the
-/// sandbox's own numbers.
-const PHONES_AS_TEXT: &[&str] = &[
-    "commands/arguments.rs",
-    "commands/filters.rs",
-    "sandbox/",
-    "verbs/account.rs",
-    "verbs/plan.rs",
-    "verbs/uncertain.rs",
+/// Names of fields that hold what identifies somebody, or a whole row or body, in which everything may be.
+const PERSONAL_NAMES: &[&str] = &[
+    "phone",
+    "phones",
+    "person",
+    "persons",
+    "e164",
+    "email",
+    "label",
+    "labels",
+    "payload",
+    "body",
+    "row",
+    "rows",
+    "record",
+    "fields",
+    "cell",
+    "cells",
+    "unescaped",
 ];
 
+/// The same for bytes: a text in a schedule or in the settings is kept as `String`.
+const PERSONAL_BYTES: &[&str] = &["text", "body", "row", "line"];
+
+/// What the doc of a field says that holds a phone, or the name by which a schedule knows an appointment.
+const PERSONAL_DOCS: &[&str] = &["E.164", "ow the schedule names"];
+
+/// Types of values in which everything may be.
+const RAW: &[&str] = &["Bytes", "Value", "RawValue", "Json"];
+
+/// Shown although they are named so, each with the reason.
+const SHOWN: &[(&str, &str)] = &[
+    ("CanarySpec.row", "invented, and written in the schedule"),
+    ("Found.phone", "columns of a source, not what is in them"),
+    ("Leaf.value", "a key of the settings, whose secrets are files or variables"),
+    ("Mark.There", "the place of the next page"),
+    ("Node.value", "a key of a schedule's file"),
+    ("PayloadNode.Fixed", "written in the schedule"),
+    ("Quantity.label", "the name of a count"),
+    ("Tables.labels", "the keys are schedules and ids, the value masks itself"),
+];
+
+/// Whether a field that a derived `Debug` shows is about people and in no type that masks it.
+fn is_personal(field: &ShownField) -> bool {
+    let ShownField { name, held, doc, .. } = field;
+    if held.contains("Personal") {
+        return false;
+    }
+    let is_of = |names: &[&str]| names.contains(&name.as_str());
+    let is_text = holds_one_of(held, &["String", "str"]);
+    let is_said = PERSONAL_DOCS.iter().any(|said| doc.contains(said));
+    let is_bytes = holds_one_of(held, &["u8"]) && is_of(PERSONAL_BYTES);
+    is_text && (is_of(PERSONAL_NAMES) || is_said) || is_bytes || holds_one_of(held, RAW)
+}
+
 #[test]
-fn phones_and_persons_are_held_in_a_type_whose_debug_output_masks_them() {
-    let is_plain = |line: &str| {
-        let field = line.trim_start().trim_start_matches("pub(super) ").trim_start_matches("pub ");
-        let name = ["phone: ", "person: ", "e164: "].into_iter().find_map(|name| field.strip_prefix(name));
-        name.is_some_and(|of| matches!(of.trim_end_matches(','), "String" | "Option<String>"))
-    };
-    let complaints: Vec<String> = source_files()
+fn what_identifies_somebody_is_held_in_a_type_whose_debug_output_masks_it() {
+    let files = source_files();
+    let found: Vec<(String, String)> = files
         .iter()
-        .filter(|file| !PHONES_AS_TEXT.iter().any(|exempt| file.path.to_string_lossy().contains(exempt)))
         .flat_map(|file| {
-            let plain = file.code().filter(|line| is_plain(line));
-            plain.map(|line| format!("{}: `{}`: use `Personal`", file.path.display(), line.trim())).collect::<Vec<_>>()
+            let personal = shown_fields(file).into_iter().filter(is_personal);
+            personal.map(|ShownField { owner, name, held, .. }| {
+                (format!("{owner}.{name}"), format!("{}: {owner}.{name}: {held}", file.path.display()))
+            })
         })
         .collect();
-    assert!(complaints.is_empty(), "{}", complaints.join("\n"));
+    let is_known = |name: &String| SHOWN.iter().any(|(known, _)| known == name);
+    let complaints: Vec<&str> =
+        found.iter().filter(|(name, _)| !is_known(name)).map(|(_, line)| line.as_str()).collect();
+    assert!(complaints.is_empty(), "use `Personal`, or no derived `Debug`:\n{}", complaints.join("\n"));
+    let dead = dead_exceptions(SHOWN, |known| found.iter().any(|(name, _)| name == known));
+    assert!(dead.is_empty(), "these are shown no more: {dead:?}");
+}
+
+#[test]
+fn a_phone_is_found_in_a_struct_and_in_a_variant() {
+    let text = r#"
+#[derive(Debug, Clone)]
+pub struct Called<'a> {
+    /// Who was called.
+    pub person: &'a str,
+    pub phone: Personal,
+    pub reason: &'static str,
+    pub body: Bytes,
+}
+#[derive(Debug)]
+enum Ask {
+    Reload,
+    /// To a number (E.164).
+    PendingTo(String),
+    Call {
+        /// E.164.
+        to: String,
+        wait: u64,
+    },
+}
+#[derive(Clone)]
+struct Unprinted {
+    phone: String,
+}
+"#;
+    let file = SourceFile { path: "a.rs".into(), module: "a".into(), text: text.to_owned() };
+    let found: Vec<String> = shown_fields(&file)
+        .iter()
+        .filter(|field| is_personal(field))
+        .map(|field| format!("{}.{}", field.owner, field.name))
+        .collect();
+    assert_eq!(found, ["Called.person", "Called.body", "Ask.PendingTo", "Ask.to"]);
+}
+
+/// Exceptions to a rule that nothing needs any more.
+fn dead_exceptions<'e>(exceptions: &[(&'e str, &str)], is_needed: impl Fn(&str) -> bool) -> Vec<&'e str> {
+    exceptions.iter().map(|(name, _)| *name).filter(|name| !is_needed(name)).collect()
 }

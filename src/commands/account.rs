@@ -48,8 +48,8 @@ pub async fn find(globals: &Globals, ask: &FindArguments) -> anyhow::Result<Exit
     let rows = || {
         let mut rows = Rows::of(&["id", "phone", "name", "email", "status", "created", "updated"]);
         for contact in &found {
-            let field = |name: &str| contact.fields.get(name).cloned().unwrap_or_default();
-            let mut row = vec![contact.id.clone(), contact.phone.clone()];
+            let field = |name: &str| contact.fields.get(name).cloned().unwrap_or_default().into_string();
+            let mut row = vec![contact.id.clone(), contact.phone.clone().into_string()];
             row.extend(["name", "email", "status", "created", "updated"].map(field));
             rows.push(row);
         }

@@ -12,6 +12,7 @@ use super::optout_arguments::OptoutVerb;
 use super::outcome_arguments::OutcomeVerb;
 use super::page_arguments::PageVerb;
 use super::sandbox_arguments::{self, SandboxArguments};
+use crate::personal::Personal;
 use crate::verbs::plan::When;
 
 /// Phones people before their appointments: declarative schedules, voice agents, an audit log that answers why.
@@ -128,7 +129,7 @@ pub enum Verb {
     Forget {
         /// The number, as +12025550143
         #[arg(long)]
-        phone: String,
+        phone: Personal,
         /// Also delete the contact at Thoughtly
         #[arg(long)]
         remote: bool,
@@ -253,7 +254,7 @@ pub struct AccountArguments {
 pub struct FindArguments {
     /// The number, as +12025550143
     #[arg(long, value_name = "NUMBER", allow_hyphen_values = true)]
-    pub phone: String,
+    pub phone: Personal,
     /// The account.
     #[command(flatten)]
     pub account: AccountArguments,
@@ -595,7 +596,7 @@ pub struct TestCallArguments {
     pub schedule: String,
     /// Your own phone
     #[arg(long, value_name = "NUMBER", allow_hyphen_values = true)]
-    pub to: String,
+    pub to: Personal,
     /// Wait for a record of the call, at most this long
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub wait: Option<SignedDuration>,

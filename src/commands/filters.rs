@@ -5,6 +5,7 @@ use jiff::Timestamp;
 
 use super::context::Context;
 use crate::audit::times;
+use crate::personal::Personal;
 use crate::verbs::VerbError;
 
 /// The times that a person typed, `since` and `until`, in the zone of a schedule.
@@ -45,7 +46,7 @@ pub struct Filters {
     pub appointment: Option<String>,
     /// Only rows about this phone
     #[arg(long, global = true, value_name = "NUMBER", allow_hyphen_values = true)]
-    pub phone: Option<String>,
+    pub phone: Option<Personal>,
     /// Only rows of this run
     #[arg(long, global = true, value_name = "RUN")]
     pub run: Option<String>,

@@ -132,7 +132,7 @@ async fn perform(arguments: Arguments) -> anyhow::Result<Exit> {
         Verb::Approve(ask) => held::approve(globals, ask).await,
         Verb::Reject(ask) => held::reject(globals, ask).await,
         Verb::Cancel(ask) => cancel::cancel(globals, ask).await,
-        Verb::Forget { phone, remote } => forget::forget(globals, ForgetAsk { phone: phone.into(), remote }).await,
+        Verb::Forget { phone, remote } => forget::forget(globals, ForgetAsk { phone, remote }).await,
         Verb::Page { verb } => page::page(globals, verb).await,
         Verb::Pause(ask) => pause::pause(globals, ask).await,
         Verb::Resume(ask) => pause::resume(globals, ask).await,

@@ -49,7 +49,7 @@ async fn listed(
 ) -> anyhow::Result<Exit> {
     let region = region(&ask.reading)?;
     // parsed one by one, since a blank between two of them is not a line end
-    let read = |(place, text): (usize, &String)| {
+    let read = |(place, text): (usize, &Personal)| {
         phone::read(text, region).map(|phone| phone.e164).map_err(|_| {
             let place = place + 1;
             VerbError::Usage(format!(

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use crate::personal::Personal;
+
 /// `optout …`.
 #[derive(Debug, Subcommand)]
 pub enum OptoutVerb {
@@ -35,7 +37,7 @@ pub enum OptoutVerb {
 pub struct PhonesArguments {
     /// Numbers, as +12025550143
     #[arg(value_name = "PHONE", required = true)]
-    pub phones: Vec<String>,
+    pub phones: Vec<Personal>,
     /// How they are read.
     #[command(flatten)]
     pub reading: ReadingArguments,

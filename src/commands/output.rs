@@ -18,7 +18,7 @@ use crate::verbs::{VerbError, VerbResult};
 const INDENT: usize = 2;
 
 /// Rows for CSV.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Rows {
     /// The columns' names.
     pub headers: Vec<String>,

@@ -129,9 +129,9 @@ fn calls(calls: &[ShownCall], moment: &dyn Fn(&str) -> String) -> Table {
     for call in calls {
         table.push(vec![
             moment(&call.due_at),
-            call.phone.clone(),
+            call.phone.clone().into_string(),
             call.appointment_id.clone(),
-            call.label.clone().unwrap_or_default(),
+            call.label.clone().unwrap_or_default().into_string(),
             moment(&call.starts_at),
             call.lead.to_string(),
             call.note.clone().unwrap_or_default(),
@@ -172,7 +172,7 @@ fn skips(skips: Vec<&SkippedCall>, moment: &dyn Fn(&str) -> String) -> Table {
     for skip in skips {
         table.push(vec![
             skip.appointment_id.clone().unwrap_or_else(|| "(no id)".into()),
-            skip.label.clone().unwrap_or_default(),
+            skip.label.clone().unwrap_or_default().into_string(),
             skip.starts_at.as_deref().map(moment).unwrap_or_default(),
             skip.reason.to_string(),
             skip.detail_with_cell(),

@@ -45,7 +45,7 @@ fn call_cells(schedule: &str, call: &ShownCall) -> Vec<String> {
         call.starts_at.clone(),
         call.lead.to_string(),
         call.due_at.clone(),
-        call.phone.clone(),
+        call.phone.clone().into_string(),
         call.payload.as_str().to_owned(),
         call.note.clone().unwrap_or_default(),
         String::new(),

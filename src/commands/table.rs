@@ -100,7 +100,7 @@ impl TableColumn {
 }
 
 /// Rows for people.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Table {
     columns: Vec<TableColumn>,
     rows: Vec<Vec<String>>,

@@ -114,7 +114,7 @@ fn for_people(context: &Context, ids: &ShortIds, answer: &TriggerAnswer, carried
     for reminder in &answer.reminders {
         table.push(vec![
             reminder.appointment_id.clone(),
-            reminder.label.clone().unwrap_or_default(),
+            reminder.label.clone().unwrap_or_default().into_string(),
             match reminder.state {
                 State::Pending if carried == Carried::Nothing => "would be called".to_owned(),
                 State::Delivered if reminder.trial => TRIAL.to_owned(),

@@ -204,7 +204,7 @@ fn a_contact_that_exists_is_searched_for_and_found_by_its_number() {
     assert!(judgement.search_next);
     assert_eq!(judgement.settlement.to, again(0, false, false));
     let searched = |found: &[(&str, &str)]| {
-        let found = found.iter().map(|(phone, id)| ((*phone).to_owned(), (*id).to_owned())).collect();
+        let found = found.iter().map(|(phone, id)| ((*phone).into(), (*id).to_owned())).collect();
         let intent = intent(Step::Contact);
         let attempt = Attempt {
             intent: &intent,

@@ -23,7 +23,6 @@ use crate::sources::{self, PostedRow, PostedRows};
 const LONGEST_ID: usize = 256;
 
 /// A request that was posted.
-#[derive(Debug)]
 pub struct Post {
     /// Its fields.
     pub row: Map<String, Value>,

@@ -1,5 +1,6 @@
 //! shell: the HTTP client of the whole program: no redirects, no retries, limited time, size and addresses.
 
+use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -17,7 +18,6 @@ mod client;
 mod tests;
 
 /// A request.
-#[derive(Debug)]
 pub struct HttpRequest {
     /// `GET`, `POST`, …
     pub method: reqwest::Method,
@@ -31,6 +31,15 @@ pub struct HttpRequest {
     pub timeout: Duration,
     /// Maximum decoded bytes of the response's body that are read.
     pub max_bytes: usize,
+}
+
+/// Without its body, which may be about people, its address and the values of its headers, which may be secrets.
+impl fmt::Debug for HttpRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("HttpRequest");
+        shown.field("method", &self.method).field("body_bytes", &self.body.len());
+        shown.field("timeout", &self.timeout).finish_non_exhaustive()
+    }
 }
 
 /// The result of a request.
@@ -58,7 +67,6 @@ pub enum Sent {
 }
 
 /// A response: its status, headers and the part of its body that was read.
-#[derive(Debug)]
 pub struct HttpResponse {
     /// The HTTP status.
     pub status: u16,
@@ -70,6 +78,15 @@ pub struct HttpResponse {
     pub end: BodyEnd,
     /// Time from sending to the end of reading.
     pub latency: Duration,
+}
+
+/// Without its body and headers, which may be about people.
+impl fmt::Debug for HttpResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("HttpResponse");
+        shown.field("status", &self.status).field("body_bytes", &self.body.len());
+        shown.field("end", &self.end).field("latency", &self.latency).finish_non_exhaustive()
+    }
 }
 
 /// How a body ended.

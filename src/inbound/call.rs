@@ -22,7 +22,7 @@ use crate::verbs::inbound::{self as requests, NewRequest, Withdrawn};
 const ACTOR: &str = "inbound";
 
 /// A request as it came.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Posted<'a> {
     /// The whole body.
     pub body: &'a [u8],

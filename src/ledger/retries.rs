@@ -11,6 +11,7 @@ use super::life::{self, Move, Moved, NoMove};
 use super::returning;
 use crate::audit::{Entry, Event};
 use crate::outcome::retry::{DueRetry, EndedCall, NoRetry, RetryTimes};
+use crate::personal::Personal;
 use crate::reminder::{CallOutcome, Lead, ReminderId, State, uuid_v7};
 
 /// The word with which a pending retry is cancelled whose chain has another outcome now.
@@ -90,7 +91,7 @@ pub struct NewRetry<'a> {
     /// The call that is repeated.
     pub of: &'a LoadedReminder,
     /// Its phone (E.164).
-    pub phone: &'a str,
+    pub phone: &'a Personal,
     /// Its own id.
     pub id: ReminderId,
     /// The retry that is due.

@@ -153,9 +153,9 @@ pub enum ManyReminders<'a> {
     /// All in one of these states, of every schedule.
     In(&'a [State]),
     /// The pending ones to a number (E.164), of every schedule.
-    PendingTo(&'a str),
+    PendingTo(&'a Personal),
     /// All to a number (E.164), of every schedule.
-    OfPhone(&'a str),
+    OfPhone(&'a Personal),
     /// All of an appointment of a schedule with that start (UTC).
     OfStart(&'a str, &'a str, Timestamp),
     /// The accepted ones of a schedule of whose calls no sign came, and that start after this (UTC).
@@ -200,7 +200,7 @@ pub struct CallsAsk<'a> {
     /// The calendar day on which they are due.
     pub day: Date,
     /// The persons whose calls are counted.
-    pub persons: &'a [&'a str],
+    pub persons: &'a [&'a Personal],
     /// The address to which the plan sends (under the ledger's key): what a sandbox accepted at another one doesn't count.
     pub target: Option<Hash>,
     /// The kind of calls that are counted.
@@ -266,10 +266,10 @@ pub enum Put<'a> {
     Target(&'a str, TargetState),
     /// The pause of a schedule, or of everything; `None` lifts it.
     Pause(Option<&'a str>, Option<&'a PauseRow>),
-    /// The contact of an account's phone, known since then (UTC); `None` forgets it.
-    Contact(&'a str, &'a str, Option<(&'a str, Timestamp)>),
+    /// The contact of an account's phone (E.164), known since then (UTC); `None` forgets it.
+    Contact(&'a str, &'a Personal, Option<(&'a str, Timestamp)>),
     /// A number (E.164) on the opt-out list; `None` takes it off.
-    OptOut(&'a str, Option<&'a OptOut>),
+    OptOut(&'a Personal, Option<&'a OptOut>),
     /// Somebody else answered at this number.
     WrongNumber(LearntNumber<'a>),
     /// An appointment of a schedule that was seen then for the first time (UTC); one that is known already stays as it is.
@@ -285,11 +285,11 @@ pub enum Put<'a> {
     /// A call that a record reports, new or known.
     Call(&'a CallRow),
     /// A canary, new or known; with its number (E.164) when it is new.
-    Canary(&'a CanaryRow, Option<&'a str>),
+    Canary(&'a CanaryRow, Option<&'a Personal>),
     /// A write-back of an outcome, new or known.
     WriteBack(&'a WriteBackRow),
     /// A request, new or known, and the number (E.164) that it wants to be called, where it has one.
-    Post(&'a PostRow, Option<&'a str>),
+    Post(&'a PostRow, Option<&'a Personal>),
     /// One more request of this schedule was accepted in that minute (counted from 1970); what is older than an hour is
     /// forgotten.
     AcceptedPost(&'a str, i64),
@@ -305,9 +305,9 @@ pub struct LearntNumber<'a> {
     /// The account.
     pub account: &'a str,
     /// Who was called.
-    pub person: &'a str,
+    pub person: &'a Personal,
     /// E.164.
-    pub phone: &'a str,
+    pub phone: &'a Personal,
     /// When that was learnt (UTC).
     pub since: Timestamp,
 }

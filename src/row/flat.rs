@@ -7,7 +7,7 @@ use std::hash::Hasher;
 use serde_json::{Map, Value};
 
 /// A name or a value of a JSON text. A nested value is followed by the tokens inside it.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Clone, Copy, PartialEq)]
 enum JsonToken<'t> {
     Null,
     Bool(bool),
@@ -53,7 +53,7 @@ pub enum Nesting {
 }
 
 /// Takes the names and values of one row after the other; the memory is used again for each.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct JsonTape<'t> {
     tokens: Vec<JsonToken<'t>>,
     unescaped: String,
@@ -147,14 +147,14 @@ fn text_of<'a>(token: JsonToken<'a>, unescaped: &'a str) -> Option<&'a str> {
 }
 
 /// The names and values of one object.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct JsonRow<'a> {
     tokens: &'a [JsonToken<'a>],
     unescaped: &'a str,
 }
 
 /// One value of an object.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct JsonValue<'a> {
     /// The value's first token and those inside it.
     tokens: &'a [JsonToken<'a>],

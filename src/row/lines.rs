@@ -3,7 +3,7 @@
 use super::Fields;
 
 /// Lines in their order.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Lines {
     text: Vec<u8>,
     ends: Vec<usize>,

@@ -27,7 +27,7 @@ pub(super) struct SandboxMemory {
 }
 
 /// A contact.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct SandboxContact {
     pub(super) id: String,
     pub(super) phone: String,
@@ -37,7 +37,7 @@ pub(super) struct SandboxContact {
 }
 
 /// A call, from its placing to its end.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct SandboxCall {
     pub(super) id: String,
     pub(super) agent: String,

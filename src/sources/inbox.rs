@@ -10,7 +10,7 @@ use crate::formats::posted;
 use crate::row::{Record, RecordSink};
 
 /// A request that was posted.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct PostedRow {
     /// When it was received (UTC).
     pub received_at: Timestamp,

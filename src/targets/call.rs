@@ -14,6 +14,7 @@ use super::{
 };
 use crate::attempt::{Intent, StepRequest, TargetAddress};
 use crate::http::{self, BodyEnd, HttpRequest, HttpResponse};
+use crate::personal::Personal;
 use crate::settings::{Account, SecretError, Secrets, TextOrSecret};
 
 /// The fields of a new contact besides the phone; Thoughtly refuses others.
@@ -203,10 +204,11 @@ fn says_it_exists(error: &Value) -> bool {
     ["already", "conflict", "duplicate", "exists"].iter().any(|word| text.contains(word))
 }
 
-fn found(body: &Value) -> Vec<(String, String)> {
+fn found(body: &Value) -> Vec<(Personal, String)> {
     let contacts = body.pointer("/data/contacts").and_then(Value::as_array);
     let pair = |contact: &Value| {
-        Some((id_text(contact.get("phone_number")?)?, usable(StepRequest::FindContact, id_text(contact.get("id")?)?)?))
+        let phone = id_text(contact.get("phone_number")?)?;
+        Some((phone.into(), usable(StepRequest::FindContact, id_text(contact.get("id")?)?)?))
     };
     contacts.into_iter().flatten().filter_map(pair).collect()
 }

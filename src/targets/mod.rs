@@ -10,6 +10,7 @@ use url::Url;
 
 use crate::attempt::{Intent, StepRequest, TargetAddress};
 use crate::http::{self, BodyEnd, HttpRequest, HttpResponse};
+use crate::personal::Personal;
 use crate::schedule::{Schedule, TargetSpec};
 use crate::settings::{Account, Secrets};
 
@@ -43,7 +44,7 @@ pub struct Facts {
     /// Contact step: whether the contact exists already, whatever the status.
     pub is_conflict: bool,
     /// Contacts that a search found: phone and id.
-    pub found: Vec<(String, String)>,
+    pub found: Vec<(Personal, String)>,
     /// Whether the sandbox responded: nobody is called.
     pub is_sandbox: bool,
 }

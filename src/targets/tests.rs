@@ -273,7 +273,7 @@ fn a_contact_is_searched_by_its_number_and_conflicts_are_seen_in_every_form() {
     assert_eq!((ask.method.as_str(), ask.body.len()), ("GET", 0));
     let found = r#"{"data":{"contacts":[{"id":"c-1","phone_number":"+12025550143"},{"id":"c-2"}]}}"#;
     let found = target.facts(StepRequest::FindContact, &answer(200, found)).found;
-    assert_eq!(found, [("+12025550143".to_owned(), "c-1".to_owned())]);
+    assert_eq!(found, [("+12025550143".into(), "c-1".to_owned())]);
     let conflict = |step, status, body: &str| target.facts(step, &answer(status, body)).is_conflict;
     assert!(conflict(StepRequest::CreateContact, 409, ""));
     assert!(conflict(StepRequest::CreateContact, 400, r#"{"error":{"message":"Contact already exists"}}"#));

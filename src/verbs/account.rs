@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::redact::{self, Reveal};
 use super::{VerbError, VerbResult};
 use crate::http::Http;
+use crate::personal::Personal;
 use crate::settings::Settings;
 use crate::targets::account::{AccountApi, AccountError, Agent, Contact};
 
@@ -16,10 +17,10 @@ pub struct FoundContact {
     /// The contact's id in the account.
     pub id: String,
     /// The last four digits of its phone number.
-    pub phone: String,
+    pub phone: Personal,
     /// The contact's other fields by name; phone numbers in them are masked.
     #[serde(flatten)]
-    pub fields: BTreeMap<String, String>,
+    pub fields: BTreeMap<String, Personal>,
 }
 
 /// The account's voice agents.
@@ -70,8 +71,8 @@ pub fn reveal_detail(account: &str, phone: &str) -> String {
 fn masked(contact: Contact) -> FoundContact {
     FoundContact {
         id: contact.id,
-        phone: redact::phone(&contact.phone, Reveal::LastFour),
-        fields: contact.fields.into_iter().map(|(name, text)| (name.to_owned(), redact::text(&text))).collect(),
+        phone: redact::phone(&contact.phone, Reveal::LastFour).into(),
+        fields: contact.fields.into_iter().map(|(name, text)| (name.to_owned(), redact::text(&text).into())).collect(),
     }
 }
 

@@ -167,7 +167,7 @@ pub struct Story {
     pub rows: Vec<AuditRow>,
     /// How the schedule names the appointment (`appointment.label`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub label: Option<String>,
+    pub label: Option<Personal>,
 }
 
 /// One reminder of a story, and its state now.
@@ -190,7 +190,7 @@ pub struct StoryReminder {
     pub trial: bool,
     /// How the schedule names the appointment (`appointment.label`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub label: Option<String>,
+    pub label: Option<Personal>,
     /// What was sent or would be, when revealed and not yet purged.
     pub payload: Option<Personal>,
 }
@@ -229,7 +229,7 @@ pub async fn show(app: &App, ask: &ShowAsk) -> VerbResult<Story> {
     let labels = Labels::of_rows(app, &rows).await;
     let reminders: Vec<StoryReminder> = reminders.into_iter().map(|row| StoryReminder::of(row, ask.reveal)).collect();
     let of_reminder = reminders.iter().rev().find_map(|reminder| reminder.label.clone());
-    let label = of_reminder.or_else(|| rows.iter().rev().find_map(|row| labels.of_row(row)).map(str::to_owned));
+    let label = of_reminder.or_else(|| rows.iter().rev().find_map(|row| labels.of_row(row)).map(Personal::from));
     Ok(Story { reminders, rows, label })
 }
 

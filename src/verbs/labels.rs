@@ -6,14 +6,15 @@ use std::collections::{BTreeSet, HashMap};
 use super::{App, redact};
 use crate::audit::AuditRow;
 use crate::ledger::{LabelsAsk, Ledger, Log, Outbox, ReminderAsk};
+use crate::personal::Personal;
 use crate::reminder::ReminderId;
 
 /// The labels of some appointments.
 #[derive(Debug, Clone, Default)]
 pub struct Labels {
-    reminders: HashMap<ReminderId, String>,
+    reminders: HashMap<ReminderId, Personal>,
     /// The labels by schedule and appointment's id.
-    appointments: HashMap<(String, String), String>,
+    appointments: HashMap<(String, String), Personal>,
 }
 
 impl Labels {
@@ -36,13 +37,13 @@ impl Labels {
     #[must_use]
     pub fn of_row(&self, row: &AuditRow) -> Option<&str> {
         let by_reminder = row.reminder_id.and_then(|id| self.of_reminder(id));
-        by_reminder.or_else(|| self.appointments.get(&appointment_of(row)?).map(String::as_str))
+        by_reminder.or_else(|| self.appointments.get(&appointment_of(row)?).map(Personal::as_str))
     }
 
     /// The label of a reminder's appointment.
     #[must_use]
     pub fn of_reminder(&self, id: ReminderId) -> Option<&str> {
-        self.reminders.get(&id).map(String::as_str)
+        self.reminders.get(&id).map(Personal::as_str)
     }
 }
 
@@ -50,7 +51,10 @@ fn appointment_of(row: &AuditRow) -> Option<(String, String)> {
     Some((row.schedule.as_deref()?.to_owned(), row.appointment_id.as_deref()?.to_owned()))
 }
 
-async fn of_reminders(ledger: &Ledger, reminders: impl IntoIterator<Item = ReminderId>) -> HashMap<ReminderId, String> {
+async fn of_reminders(
+    ledger: &Ledger,
+    reminders: impl IntoIterator<Item = ReminderId>,
+) -> HashMap<ReminderId, Personal> {
     let wanted: BTreeSet<ReminderId> = reminders.into_iter().collect();
     if wanted.is_empty() {
         return HashMap::new();
@@ -63,7 +67,7 @@ async fn of_reminders(ledger: &Ledger, reminders: impl IntoIterator<Item = Remin
 async fn of_appointments(
     ledger: &Ledger,
     appointments: impl Iterator<Item = (String, String)>,
-) -> HashMap<(String, String), String> {
+) -> HashMap<(String, String), Personal> {
     let ask = LabelsAsk { appointments: appointments.collect() };
     if ask.appointments.is_empty() {
         return HashMap::new();

@@ -48,6 +48,8 @@ pub mod service;
 pub mod simulate;
 pub mod status;
 pub mod test_call;
+#[cfg(test)]
+mod tests;
 pub mod toml_text;
 pub mod traffic;
 pub mod trigger;
@@ -114,7 +116,7 @@ pub enum Request {
         /// The schedule's name.
         schedule: String,
         /// E.164.
-        to: String,
+        to: Personal,
         /// How long a sign of life of its call is awaited, in seconds; `None`: it isn't.
         #[serde(default)]
         wait_seconds: Option<u64>,
@@ -214,7 +216,7 @@ pub enum Request {
 }
 
 /// A verb's answer.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub struct Answer {
     /// The exit code (see [`Exit`]).
     pub exit: u8,

@@ -51,7 +51,7 @@ pub struct PersonAppointment {
     /// Its id.
     pub appointment_id: String,
     /// How the schedule names it.
-    pub label: Option<String>,
+    pub label: Option<Personal>,
     /// The phone's last four digits.
     pub phone: Option<Personal>,
     /// Its start (UTC).
@@ -171,7 +171,7 @@ async fn standing(app: &App, found: FoundAppointment) -> VerbResult<PersonAppoin
     let row = ledger.audit(filter).await?.pop();
     let labels = Labels::of_rows(app, row.as_slice()).await;
     Ok(PersonAppointment {
-        label: row.as_ref().and_then(|row| labels.of_row(row)).map(str::to_owned),
+        label: row.as_ref().and_then(|row| labels.of_row(row)).map(Personal::from),
         phone: row.as_ref().and_then(|row| Some(format!("***{}", row.phone_last4()?).into())),
         starts_at: row.as_ref().and_then(|row| row.starts_at),
         standing: row.map_or(PersonStanding::Unknown, |row| PersonStanding::Logged(Box::new(row))),

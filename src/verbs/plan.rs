@@ -14,6 +14,7 @@ use crate::appointment;
 use crate::evaluation::{Env, evaluate, nominal_now};
 use crate::ledger::{Outbox, ReminderAsk};
 use crate::parallel;
+use crate::personal::Personal;
 use crate::plan::{Counts, Held, Occasion, Plan, PlannedReminder, Reminded, SkippedRow, closed_run_in_words};
 use crate::reminder::{Lead, Priority, SkipReason, State};
 use crate::schedule::{Schedule, ScheduleMode};
@@ -58,7 +59,7 @@ pub struct ShownCall {
     /// When it would be sent, with the recipient's offset.
     pub due_at: String,
     /// The last four digits, unless revealed.
-    pub phone: String,
+    pub phone: Personal,
     /// What would be sent, phones as their last four digits unless revealed.
     pub payload: Payload,
     /// Remarks, for people.
@@ -68,7 +69,7 @@ pub struct ShownCall {
     pub priority: Priority,
     /// How the schedule names the appointment (`appointment.label`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub label: Option<String>,
+    pub label: Option<Personal>,
 }
 
 /// One row in the window that isn't called.
@@ -84,10 +85,10 @@ pub struct SkippedCall {
     pub detail: String,
     /// What the cell of the start holds, where it can't be read as a time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cell: Option<String>,
+    pub cell: Option<Personal>,
     /// How the schedule names the appointment (`appointment.label`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub label: Option<String>,
+    pub label: Option<Personal>,
 }
 
 impl SkippedCall {
@@ -95,7 +96,7 @@ impl SkippedCall {
     #[must_use]
     pub fn detail_with_cell(&self) -> String {
         match &self.cell {
-            Some(cell) => format!("{}; the cell holds `{cell}`", self.detail),
+            Some(cell) => format!("{}; the cell holds `{}`", self.detail, cell.as_str()),
             None => self.detail.clone(),
         }
     }
@@ -303,7 +304,7 @@ impl<'a> Showing<'a> {
             starts_at: zone.rfc3339(reminder.starts_at),
             lead: reminder.lead,
             due_at: zone.rfc3339(reminder.send_at),
-            phone: redact::phone(&reminder.phone, self.reveal),
+            phone: redact::phone(&reminder.phone, self.reveal).into(),
             payload: redact::payload(&reminder.payload, &reminder.phone, self.reveal),
             appointment_id: reminder.appointment_id.clone(),
             priority: reminder.priority,
@@ -319,7 +320,7 @@ impl<'a> Showing<'a> {
             starts_at: row.starts_at.map(|at| zone.rfc3339(at)),
             reason: row.reason,
             label: redact::label(row.label.as_deref()),
-            cell: row.cell.map(|cell| self.with_hidden_digits(cell.as_str())),
+            cell: row.cell.map(|cell| self.with_hidden_digits(cell.as_str()).into()),
             detail: match (self.reveal, row.reason) {
                 (_, SkipReason::InvalidPhone) | (Reveal::Whole, _) => self.with_hidden_numbers(row.detail),
                 (Reveal::LastFour, _) => redact::text(&row.detail),

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::appointment::phone::{digits, to_ascii};
+use crate::personal::Personal;
 use crate::template::Payload;
 
 /// Whether whole phone numbers are shown.
@@ -55,8 +56,8 @@ pub fn payload(whole: &Payload, phone: &str, reveal: Reveal) -> Payload {
 
 /// How lists name an appointment: a number in it is masked.
 #[must_use]
-pub fn label(label: Option<&str>) -> Option<String> {
-    label.map(text)
+pub fn label(label: Option<&str>) -> Option<Personal> {
+    label.map(|label| text(label).into())
 }
 
 /// Masks phone numbers in free text.

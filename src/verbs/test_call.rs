@@ -32,7 +32,7 @@ pub struct TestCallAsk {
     /// The schedule's name.
     pub schedule: String,
     /// The number as it was typed.
-    pub to: String,
+    pub to: Personal,
     /// How long a sign of life of the call is awaited; `None`: it isn't.
     pub wait: Option<Duration>,
 }

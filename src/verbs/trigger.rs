@@ -11,6 +11,7 @@ use crate::delivery::{DeliveryScope, Sender};
 use crate::evaluation::{RunAsk, RunOutcome, evaluate, nominal_now, run_once};
 use crate::ledger::gate::Hold;
 use crate::ledger::{LedgerError, Outbox, RecordedRun, Runs, RunsAsk};
+use crate::personal::Personal;
 use crate::plan::explain::Verdict;
 use crate::plan::{Counts, Occasion, Plan, Rehearsed, Reminded};
 use crate::reminder::{CallOutcome, ReminderId, RunId, RunKind, RunState, State};
@@ -127,7 +128,7 @@ pub struct TriggeredReminder {
     pub trial: bool,
     /// How the schedule names the appointment (`appointment.label`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub label: Option<String>,
+    pub label: Option<Personal>,
 }
 
 impl TriggerAnswer {

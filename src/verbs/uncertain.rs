@@ -9,6 +9,7 @@ use crate::ledger::gate::Opening;
 use crate::ledger::life::too_late_to_resend;
 use crate::ledger::openings::Openings;
 use crate::ledger::{ByHand, Outbox, ReminderAsk, ReminderRow, Resolution, Resolve, Runs};
+use crate::personal::Personal;
 use crate::reminder::{CallOutcome, Lead, ReminderId, State};
 
 /// One reminder of unknown fate; times in UTC.
@@ -25,7 +26,7 @@ pub struct UncertainReminder {
     /// The lead before the start.
     pub lead: Lead,
     /// The last four digits; null once purged.
-    pub phone: Option<String>,
+    pub phone: Option<Personal>,
     /// Its state.
     pub state: State,
     /// Attempts made.
@@ -41,7 +42,7 @@ pub struct UncertainReminder {
     pub expires_at: String,
     /// How the schedule names the appointment (`appointment.label`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub label: Option<String>,
+    pub label: Option<Personal>,
     /// Why it can't be sent again in time; null where it can.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub too_late: Option<String>,
@@ -162,7 +163,7 @@ pub(super) fn shown(row: &ReminderRow) -> UncertainReminder {
         appointment_id: row.appointment_id.clone(),
         starts_at: row.starts_at.to_string(),
         lead: row.lead,
-        phone: row.phone.as_deref().map(|phone| redact::phone(phone, Reveal::LastFour)),
+        phone: row.phone.as_deref().map(|phone| redact::phone(phone, Reveal::LastFour).into()),
         state: row.state,
         attempts: row.attempts,
         http_status: row.http_status,

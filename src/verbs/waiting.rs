@@ -21,7 +21,7 @@ pub struct WaitingCall {
     /// The appointment's id.
     pub appointment_id: String,
     /// How the schedule names it.
-    pub label: Option<String>,
+    pub label: Option<Personal>,
     /// The appointment's start (UTC).
     pub starts_at: Timestamp,
     /// When it is to be made (UTC).
@@ -88,7 +88,7 @@ impl WaitingCall {
     fn of(row: ReminderRow) -> Self {
         Self {
             phone: row.phone.map(|phone| redact::phone(phone.as_str(), Reveal::LastFour).into()),
-            label: row.label.map(|label| label.as_str().to_owned()),
+            label: row.label,
             schedule: row.schedule,
             appointment_id: row.appointment_id,
             starts_at: row.starts_at,

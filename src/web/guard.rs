@@ -41,7 +41,7 @@ pub struct RouteGuard {
 pub struct PeerAddress(pub SocketAddr);
 
 /// The fields of a form, in their order.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct SubmittedForm(Vec<(String, String)>);
 
 impl SubmittedForm {

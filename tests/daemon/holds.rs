@@ -120,7 +120,7 @@ async fn agree(clinic: &Clinic, daemon: &Arc<Daemon>, case: &Case) {
     let asked = explain::explain(app, NAME, "A-3").await.expect("an explanation");
     assert_eq!(asked.reason.as_deref() == Some("paused"), !case.sends, "{name}: {asked:?}");
 
-    let ask = test_call::TestCallAsk { schedule: NAME.to_owned(), to: "+12025550199".to_owned(), wait: None };
+    let ask = test_call::TestCallAsk { schedule: NAME.to_owned(), to: "+12025550199".into(), wait: None };
     let tried = test_call::test_call(app, "maria", &ask).await;
     match &tried {
         Ok(_) => assert!(case.sends, "{name}: a test call was made"),

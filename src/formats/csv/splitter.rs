@@ -32,7 +32,7 @@ pub(super) enum Quoting {
 }
 
 /// One row as it is split: its text without quotes, and where each field ends.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Splitter {
     delimiter: u8,
     state: State,

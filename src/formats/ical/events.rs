@@ -8,7 +8,7 @@ use super::times::{EventTime, TimeReader};
 use crate::zones::SeriesRule;
 
 /// One VEVENT.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub(super) struct CalendarEvent {
     pub(super) uid: String,
     pub(super) start: Option<EventTime>,

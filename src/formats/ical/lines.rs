@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 /// One line: its name in capitals, its parameters as written, its value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct ContentLine<'l> {
     pub(super) name: &'l str,
     parameters: &'l str,
@@ -130,6 +130,6 @@ mod tests {
         );
         assert_eq!(parts[1].text(), "a, b\nc\\");
         assert_eq!((parts[2].name, parts[2].value), ("X-TEL", "+1"));
-        assert_eq!(ContentLine::split("nothing"), None);
+        assert!(ContentLine::split("nothing").is_none());
     }
 }

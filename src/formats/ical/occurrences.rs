@@ -11,7 +11,6 @@ use crate::formats::ReadWindow;
 use crate::zones::SeriesEnd;
 
 /// One time at which an event takes place; an event of a series has many.
-#[derive(Debug)]
 pub(super) struct Occurrence<'e> {
     pub(super) event: &'e CalendarEvent,
     pub(super) start: EventTime,
@@ -20,7 +19,7 @@ pub(super) struct Occurrence<'e> {
 }
 
 /// A series and the events that replace some of its occurrences.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Series {
     pub(super) master: Option<CalendarEvent>,
     pub(super) replacing: Vec<CalendarEvent>,
@@ -167,7 +166,7 @@ pub(super) fn touches(start: &EventTime, window: &ReadWindow) -> bool {
 }
 
 /// The series and their exceptions by uid, in the order in which they were met.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct AllSeries {
     order: Vec<Series>,
     places: HashMap<String, usize>,

@@ -130,11 +130,11 @@ impl Tables {
             ManyReminders::In(states) => self.held().filter(|held| states.contains(&held.state)).cloned().collect(),
             ManyReminders::PendingTo(phone) => {
                 let is_to =
-                    |held: &&LoadedReminder| held.state == State::Pending && held.phone.as_deref() == Some(*phone);
+                    |held: &&LoadedReminder| held.state == State::Pending && held.phone.as_ref() == Some(*phone);
                 self.held().filter(is_to).cloned().collect()
             }
             ManyReminders::OfPhone(phone) => {
-                self.held().filter(|held| held.phone.as_deref() == Some(*phone)).cloned().collect()
+                self.held().filter(|held| held.phone.as_ref() == Some(*phone)).cloned().collect()
             }
             ManyReminders::OfStart(schedule, appointment_id, starts_at) => {
                 self.of_start(schedule, appointment_id, *starts_at)
@@ -187,13 +187,13 @@ impl Tables {
     }
 
     pub(super) fn calls_of(&self, ask: &CallsAsk<'_>) -> SeededMap<String, u32> {
-        let persons: HashSet<&str> = ask.persons.iter().copied().collect();
+        let persons: HashSet<&Personal> = ask.persons.iter().copied().collect();
         let mut calls: SeededMap<String, HashSet<ReminderId>> = SeededMap::default();
         let of_day = |held: &&LoadedReminder| {
             held.account == ask.account && held.due_day == ask.day && held.lead.kind() == ask.kind
         };
         for held in self.held().filter(of_day).filter(|held| held.counts_for_person(ask.target.as_ref())) {
-            if persons.contains(held.person.as_str()) {
+            if persons.contains(&held.person) {
                 calls.entry(held.person.as_str().to_owned()).or_default().insert(held.chain());
             }
         }

@@ -133,11 +133,11 @@ impl SqliteStore<'_> {
             ManyReminders::PendingTo(phone) => {
                 let sql =
                     format!("SELECT {HELD} FROM reminder r WHERE r.state = 'pending' AND r.phone = ?1 ORDER BY r.nr");
-                self.conn.prepare_cached(&sql)?.query_map([phone], held)?.collect()
+                self.conn.prepare_cached(&sql)?.query_map([phone.as_str()], held)?.collect()
             }
             ManyReminders::OfPhone(phone) => {
                 let sql = format!("SELECT {HELD} FROM reminder r WHERE r.phone = ?1 ORDER BY r.nr");
-                self.conn.prepare_cached(&sql)?.query_map([phone], held)?.collect()
+                self.conn.prepare_cached(&sql)?.query_map([phone.as_str()], held)?.collect()
             }
             ManyReminders::OfStart(schedule, appointment_id, starts_at) => {
                 self.of_start(schedule, appointment_id, *starts_at)

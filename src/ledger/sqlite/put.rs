@@ -11,6 +11,7 @@ use crate::ledger::effects::TargetState;
 use crate::ledger::gate::{AccountHold, PauseRow};
 use crate::ledger::store::{LearntNumber, Put, StoredSchedule};
 use crate::ledger::{LedgerResult, OptOut, RunRow};
+use crate::personal::Personal;
 use crate::plan::FirstSight;
 use crate::reminder::RunFailure;
 
@@ -72,9 +73,9 @@ impl SqliteStore<'_> {
                 super::labels::put(self.conn, named, named.phone.map(|phone| self.phone_key.hash(phone)))
             }
             Put::Call(call) => self.put_call(call),
-            Put::Canary(row, phone) => self.put_canary(row, *phone),
+            Put::Canary(row, phone) => self.put_canary(row, phone.map(Personal::as_str)),
             Put::WriteBack(row) => self.put_write_back(row),
-            Put::Post(post, phone) => self.put_post(post, *phone),
+            Put::Post(post, phone) => self.put_post(post, phone.map(Personal::as_str)),
             Put::AcceptedPost(schedule, minute) => self.count_accepted_post(schedule, *minute),
             Put::Loss(loss) => super::loss::note(self.conn, *loss),
             Put::Gap(gap) => {

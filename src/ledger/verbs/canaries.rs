@@ -13,7 +13,7 @@ use crate::reminder::ReminderId;
 
 impl Tx<'_> {
     pub(in crate::ledger) fn begin_canary(&self, begin: &BeginCanary) -> LedgerResult<()> {
-        self.store.put(&Put::Canary(&begin.row, Some(begin.phone.as_str())))?;
+        self.store.put(&Put::Canary(&begin.row, Some(&begin.phone)))?;
         canaries::begun(begin).map_or(Ok(()), |entry| self.store.append(&entry))
     }
 

@@ -196,7 +196,7 @@ impl Tx<'_> {
             standing,
             reason,
         };
-        self.store.put(&Put::Post(&row, post.phone.as_deref()))
+        self.store.put(&Put::Post(&row, post.phone.as_ref()))
     }
 
     pub(in crate::ledger) fn withdraw(&self, withdraw: &Withdraw) -> LedgerResult<Withdrawal> {

@@ -4,6 +4,7 @@ use super::Tx;
 use crate::audit::{Entry, Event, LoggedPhone};
 use crate::ledger::store::{ManyReminders, Put};
 use crate::ledger::{LedgerResult, OptOut, OptOutChange, OptOutSide, OptOutsChanged, life};
+use crate::personal::Personal;
 use crate::reminder::SkipReason;
 
 /// How many digits of a number are shown.
@@ -49,7 +50,7 @@ impl Tx<'_> {
         Ok(done)
     }
 
-    fn cancel_pending_to(&self, change: &OptOutChange, phone: &str) -> LedgerResult<u64> {
+    fn cancel_pending_to(&self, change: &OptOutChange, phone: &Personal) -> LedgerResult<u64> {
         let pending = self.store.reminders(&ManyReminders::PendingTo(phone))?;
         for held in &pending {
             let entry = Entry {

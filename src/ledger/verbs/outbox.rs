@@ -38,7 +38,7 @@ impl Tx<'_> {
         if self.apply(&life::settled(&held, ended, trial)?)? == Applied::Miss {
             return Ok(false);
         }
-        if let Some(phone) = held.phone.as_deref() {
+        if let Some(phone) = held.phone.as_ref() {
             match &ended.to {
                 SettleTo::ContactReady { contact_id } => {
                     self.store.put(&Put::Contact(&held.account, phone, Some((contact_id, ended.at))))?;

@@ -175,8 +175,8 @@ impl Tx<'_> {
     /// Keeps the number as a wrong one. Reminders that wait to be sent to it are planned again before they are sent: with the
     /// next phone column of their row, if it has one.
     fn learn_wrong_number(&self, held: &LoadedReminder, now: Timestamp, actor: &str) -> LedgerResult<()> {
-        let Some(phone) = held.phone.as_deref() else { return Ok(()) };
-        let (account, person) = (held.account.as_str(), held.person.as_str());
+        let Some(phone) = held.phone.as_ref() else { return Ok(()) };
+        let (account, person) = (held.account.as_str(), &held.person);
         if self.store.is_wrong_number(account, person, phone)? {
             return Ok(());
         }

@@ -76,7 +76,7 @@ impl Tx<'_> {
         if let Some(why) = retries::forbidden(held, target.as_ref()) {
             return Ok(Err(why));
         }
-        let Some(phone) = held.phone.as_deref() else { return Ok(Err(NoRetry::NoPhone)) };
+        let Some(phone) = held.phone.as_ref() else { return Ok(Err(NoRetry::NoPhone)) };
         let earliest = due.due_at.max(now);
         let opening = match self.openings.opening(&held.calling_hours, &held.recipient_zone, earliest)? {
             Opening::Open => earliest,
@@ -92,7 +92,7 @@ impl Tx<'_> {
             Err(why) => return Ok(Err(why)),
         };
         let due_day = self.openings.day(&held.recipient_zone, due.due_at)?;
-        let (account, person) = (held.account.as_str(), held.person.as_str());
+        let (account, person) = (held.account.as_str(), &held.person);
         let calls = self.store.calls_of(&CallsAsk {
             account,
             day: due_day,
@@ -101,7 +101,7 @@ impl Tx<'_> {
             kind: held.lead.kind(),
         })?;
         // on the day of the first call the retry takes the place of that call: a chain counts once
-        let is_full = calls.get(person).is_some_and(|calls| *calls >= terms.max_per_person_per_day);
+        let is_full = calls.get(person.as_str()).is_some_and(|calls| *calls >= terms.max_per_person_per_day);
         if due_day != held.due_day && is_full {
             return Ok(Err(NoRetry::PersonLimit));
         }

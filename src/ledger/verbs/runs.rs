@@ -16,6 +16,7 @@ use crate::ledger::{
     FoldedTimes, LedgerError, LedgerResult, LoadedSchedule, PassedOver, RecordedRun, RejectRun, RunEnd, RunRecord,
     RunRow, RunStart, RunsAsk, ScheduleStanding, held_runs, life, schedules,
 };
+use crate::personal::Personal;
 use crate::plan::{Plan, PlannedReminder, SkippedRow, Standing};
 use crate::reminder::{ReminderId, RunFailure, RunId, RunKind, RunState, SkipReason, uuid_v7};
 use crate::schedule::{Merging, ScheduleMode};
@@ -375,7 +376,7 @@ impl Counting<'_> {
         if let Some(day) = reconcile::day_to_count(self.by, planned, held)
             && !self.calls.has(day)
         {
-            let persons: Vec<&str> = self.plan.reminders.iter().map(|planned| planned.person.as_str()).collect();
+            let persons: Vec<&Personal> = self.plan.reminders.iter().map(|planned| &planned.person).collect();
             let (account, target) = (self.by.terms.account.as_str(), self.by.target);
             let kind = planned.lead.kind();
             self.calls.load(day, self.tx.store.calls_of(&CallsAsk { account, day, persons: &persons, target, kind })?);

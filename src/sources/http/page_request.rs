@@ -11,7 +11,7 @@ use crate::sources::{SourceError, WindowTexts};
 use crate::template::Scope;
 
 /// The request for one page.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(super) struct PageRequest {
     pub(super) address: Url,
     pub(super) body: Bytes,
@@ -26,7 +26,7 @@ impl PageRequest {
 }
 
 /// The body of a read, filled in.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) enum FilledBody {
     None,
     Text(String),

@@ -19,7 +19,7 @@ use crate::reminder::{CallOutcome, Lead, ReminderId, State};
 use crate::schedule::Schedule;
 
 /// A request as it came.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct NewRequest<'a> {
     /// The whole body.
     pub body: &'a [u8],

@@ -7,7 +7,7 @@ use super::headers::{ColumnRole, fit};
 use super::{phones, starts};
 
 /// A table as it was read: its columns, and of each row its texts in their order.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Sample {
     pub(super) columns: Vec<String>,
     pub(super) rows: Vec<Vec<Option<String>>>,

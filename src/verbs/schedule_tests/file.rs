@@ -16,7 +16,7 @@ use crate::spelling::did_you_mean;
 use crate::zones::{Wall, Zone};
 
 /// One test of a schedule: rows, a clock, and what the schedule makes of them.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct ScheduleTest {
     /// Its name.
     pub name: String,
@@ -52,7 +52,7 @@ pub struct Stated<T> {
 }
 
 /// A call that a test expects. What is `None` isn't compared.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct ExpectedCall {
     /// The appointment's id.
     pub id: String,

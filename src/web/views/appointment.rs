@@ -24,7 +24,7 @@ pub struct AppointmentPage {
     /// The schedule's name.
     pub schedule: String,
     /// The name that the schedule gives the appointment (`appointment.label`).
-    pub name: Option<String>,
+    pub name: Option<Personal>,
     /// Its start as the log has it last.
     pub starts_at: Option<ShownMoment>,
     /// The last four digits of its phone, as the log has them last.
@@ -55,7 +55,7 @@ pub struct ShownReminder {
     /// The phone number, masked unless whole numbers are shown; `None` once it was removed.
     pub phone: Option<Personal>,
     /// What was sent or would be, when it is shown.
-    pub payload: Option<String>,
+    pub payload: Option<Personal>,
     /// Whether it may be cancelled.
     pub is_pending: bool,
     /// Whether a person must find out whether somebody was called.
@@ -252,7 +252,7 @@ fn shown(reminder: &StoryReminder, rows: &[AuditRow], schedule: Option<&str>, mo
         state: state.to_owned(),
         kind: kind(reminder.state),
         phone: reminder.phone.clone(),
-        payload: reminder.payload.as_ref().map(|payload| payload.as_str().to_owned()),
+        payload: reminder.payload.clone(),
         is_pending: reminder.state == State::Pending,
         is_uncertain: reminder.state == State::Uncertain,
         has_phone: reminder.phone.is_some(),

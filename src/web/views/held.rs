@@ -134,7 +134,7 @@ pub struct UnknownFate {
     /// Its page.
     pub link: String,
     /// How the schedule names it.
-    pub name: String,
+    pub name: Personal,
     /// Its start.
     pub starts_at: ShownMoment,
     /// The phone, masked.
@@ -199,7 +199,7 @@ impl UnknownFate {
             link: links::appointment(schedule, &row.appointment_id),
             name: row.label.clone().unwrap_or_default(),
             starts_at: moment(&row.starts_at),
-            phone: row.phone.clone().unwrap_or_default().into(),
+            phone: row.phone.clone().unwrap_or_default(),
             since: moment(&row.since),
             attempts: counted(u64::from(row.attempts), "attempt", "attempts"),
             too_late: row.too_late.as_deref().map(|why| moments.localised(schedule, why)),

@@ -83,7 +83,7 @@ pub struct OutcomeLine {
     /// The appointment's page.
     pub link: String,
     /// How the schedule names it.
-    pub name: String,
+    pub name: Personal,
     /// The appointment's start.
     pub starts_at: ShownMoment,
     /// The lead.
@@ -104,7 +104,7 @@ pub struct RequestLine {
     /// Its page.
     pub link: String,
     /// How the schedule names it.
-    pub name: String,
+    pub name: Personal,
     /// When it was received.
     pub received_at: ShownMoment,
     /// Its call, or why there is none.
@@ -123,7 +123,7 @@ pub struct UnansweredLine {
     /// Its page.
     pub link: String,
     /// How the schedule names it.
-    pub name: String,
+    pub name: Personal,
     /// The last four digits of the phone.
     pub phone: Personal,
     /// How many calls.
@@ -208,7 +208,7 @@ pub fn rows(rows: &[ReminderRow], names: &Labels, moments: &Moments) -> Vec<Outc
         OutcomeLine {
             appointment: row.appointment_id.clone(),
             link: links::appointment(schedule, &row.appointment_id),
-            name: names.of_reminder(row.id).unwrap_or_default().to_owned(),
+            name: names.of_reminder(row.id).unwrap_or_default().into(),
             starts_at: moments.of(schedule, row.starts_at),
             lead: row.lead.to_string(),
             schedule: row.schedule.clone(),
@@ -228,7 +228,7 @@ pub fn requests(requests: &[ListedRequest], names: &Labels, moments: &Moments) -
         RequestLine {
             appointment: request.appointment_id.clone(),
             link: links::appointment(schedule, &request.appointment_id),
-            name: name.unwrap_or_default().to_owned(),
+            name: name.unwrap_or_default().into(),
             received_at: moments.of(schedule, request.received_at),
             call: request.call_in_words(),
             outcome: request.outcome.map(|outcome| words::reason(outcome.as_str())).unwrap_or_default(),
@@ -244,7 +244,7 @@ pub fn persons(persons: &[Unanswered], names: &Labels, moments: &Moments) -> Vec
     let line = |person: &Unanswered| UnansweredLine {
         appointment: person.appointment_id.clone(),
         link: links::appointment(Some(&person.schedule), &person.appointment_id),
-        name: names.of_reminder(person.latest).unwrap_or_default().to_owned(),
+        name: names.of_reminder(person.latest).unwrap_or_default().into(),
         phone: person.phone_last4.as_ref().map(|last| format!("***{last}").into()).unwrap_or_default(),
         calls: person.calls,
         last_at: moments.of(Some(&person.schedule), person.last_at),

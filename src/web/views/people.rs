@@ -27,7 +27,7 @@ pub struct FoundPerson {
     /// Its page.
     pub link: String,
     /// How the schedule names it.
-    pub name: String,
+    pub name: Personal,
     /// Its start.
     pub starts_at: Option<ShownMoment>,
     /// The last four digits.

@@ -131,7 +131,7 @@ pub struct PlannedCall {
     /// Its page.
     pub link: String,
     /// How the schedule names it.
-    pub name: String,
+    pub name: Personal,
     /// Its start.
     pub starts_at: ShownMoment,
     /// The phone, masked.
@@ -169,7 +169,7 @@ pub struct UncalledRow {
     /// Its page.
     pub link: Option<String>,
     /// How the schedule names it.
-    pub name: String,
+    pub name: Personal,
     /// Its start, if it could be read.
     pub starts_at: Option<ShownMoment>,
     /// The reason in words: `no phone`.
@@ -200,7 +200,7 @@ impl PlannedRun {
             appointment: call.appointment_id,
             name: call.label.unwrap_or_default(),
             starts_at: moments.of_text(&call.starts_at),
-            phone: call.phone.into(),
+            phone: call.phone,
             note: call.note.unwrap_or_default(),
         };
         let skip = |skipped: crate::verbs::plan::SkippedCall| {
@@ -239,7 +239,7 @@ mod tests {
             due_at: at.clone(),
             appointment: String::new(),
             link: String::new(),
-            name: String::new(),
+            name: Personal::default(),
             starts_at: at.clone(),
             phone: String::new().into(),
             note: String::new(),
@@ -247,7 +247,7 @@ mod tests {
         let row = UncalledRow {
             appointment: String::new(),
             link: None,
-            name: String::new(),
+            name: Personal::default(),
             starts_at: None,
             reason: String::new(),
             detail: String::new(),

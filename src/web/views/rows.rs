@@ -31,7 +31,7 @@ pub struct LogRow {
     /// The appointment's page.
     pub link: Option<String>,
     /// How the schedule names it.
-    pub name: String,
+    pub name: Personal,
     /// The appointment's start.
     pub starts_at: Option<ShownMoment>,
     /// The last four digits.
@@ -58,7 +58,7 @@ impl LogRow {
             schedule: text(&row.schedule),
             appointment: text(&row.appointment_id),
             link: row.appointment_id.as_deref().map(|id| links::appointment(schedule, id)),
-            name: labels.of_row(row).unwrap_or_default().to_owned(),
+            name: labels.of_row(row).unwrap_or_default().into(),
             starts_at: row.starts_at.map(|at| moments.of(schedule, at)),
             phone: row.phone_last4().map(|last| format!("***{last}").into()).unwrap_or_default(),
             reason: row.reason.as_deref().map(words::reason).unwrap_or_default(),
