@@ -1,8 +1,9 @@
 //! tickler phones people before their appointments.
 //!
 //! The map of the modules, in the order in which data passes them. A module with a singular name is a stage; one with a plural name
-//! is a set to which you can add a file. *Pure* code only computes and takes the time as an argument; *shell* code reads clocks and
-//! files, uses the network, or starts threads.
+//! is a set to which you can add a file. *Pure* code only computes and takes the time as an argument, and *pure, on
+//! threads* code spreads that over threads and gives what one thread would; *shell* code reads clocks and files, uses the network, or
+//! starts threads.
 //!
 //! | module | what happens there |
 //! |---|---|
@@ -44,7 +45,7 @@
 //! |---|---|
 //! | schedule | one file: when to run, where appointments come from, whom to remind, what to send |
 //! | nominal time | an instant that the schedule's cron line names; the run for it may start later |
-//! | misfire | a nominal time that passed while no service was running: one run makes up for it (`catch_up`), or it is recorded as missed |
+//! | passed time | a nominal time that passed while no service was running: one run makes up for it (`catch_up`), or it is recorded as missed |
 //! | run | one evaluation of a schedule: read, plan, record; sending comes afterwards |
 //! | lead | how long before the start a reminder is due: `1d`, `24h` |
 //! | window | the range of starts that a run plans for: from its leads follows which |
@@ -55,11 +56,17 @@
 //! | attempt | one request for a reminder: an intent and its settlement |
 //! | settlement | how an attempt ended: delivered, failed, refused for now, uncertain |
 //! | uncertain | the fate of a reminder whose request may have arrived, which nobody can know; it is never silently sent again |
+//! | merge | one call for several appointments of a person that are due on the same day; the other appointments are told in it |
+//! | label | how lists name an appointment: `appointment.label`, filled with its row |
+//! | opt-out list | the numbers that nobody calls any more, whatever a source says |
+//! | record | what the other side says of one call, posted by it (a *report*) or found when it is asked (a *poll*) |
+//! | sign | an outcome or a sign of life that a record brings; accepted calls without any are an alert |
 //! | outcome | what became of a call that was made: confirmed, declined, nobody answered |
 //! | retry | another call after one that nobody answered, planned as a reminder of its own |
 //! | write-back | an outcome that is sent to the system from which the appointment comes |
 //! | canary | a call to the operator's own phone that shows whether records of calls still arrive |
 //! | request, post | a call that somebody asks for by HTTP (`[source.inbound]`), instead of an appointment that is read |
+//! | inbox | the requests that were posted, as the ledger keeps them; for a run they are rows of a source |
 //! | shadow mode | a schedule is planned and its calls are only written down, while another system still makes them |
 //! | rehearsed call | a call that shadow mode wrote down |
 //! | trial | a delivery that a simulated Thoughtly (the sandbox) accepted: nobody was phoned |
@@ -68,6 +75,8 @@
 //! | hold | a reason why nothing is sent now: a pause, the `STOP` file, refused credentials, a rate limit |
 //! | gate | the answer to whether something may be sent now, made from all holds |
 //! | lane | a schedule that may send, with its account's rate limit and the number of requests that it may add |
+//! | brake | what may still stop a request whose intent is committed: a clock, a pause, the `STOP` file |
+//! | nudge | a word to the sender that something may be due, so that it asks the ledger at once |
 //! | fresh read | reading a source again before a reminder that has waited is sent |
 //! | guard | a check of a whole run; when it fails the run is held and nobody is called |
 //! | ledger | runs, reminders, attempts and holds, in one database |

@@ -10,34 +10,101 @@ mod sources;
 use derived::{ShownField, holds_one_of, shown_fields};
 use sources::{SourceFile, source_files};
 
-/// What a file that calls itself pure must not name: files, sockets, threads, processes, random numbers, a runtime, a database.
+/// What a file that calls itself pure must not name: files, sockets, threads, processes, random numbers, a runtime, a database,
+/// and the modules of this crate that give such things or the time.
 const IMPURE: &[&str] = &[
     "std::fs",
     "std::thread",
     "std::process",
+    "std::env",
     "std::os::",
     "TcpStream",
     "TcpListener",
     "UdpSocket",
     "UnixStream",
     "UnixListener",
+    "SystemTime",
+    "Timestamp::now",
+    "Zoned::now",
     "tokio::",
     "rusqlite",
     "reqwest",
+    "rustix",
     "getrandom",
+    "crate::clock",
+    "crate::disk",
+    "crate::connections",
+    THREADS,
 ];
+
+/// What a file may name too whose doc begins with `pure, on threads`: its work is spread over threads, and its results are those
+/// of one thread.
+const THREADS: &str = "crate::parallel";
+
+/// Functions of shell files that pure files may call, each with what it does.
+const PURE_IN_SHELL: &[(&str, &str)] = &[
+    ("load::name_of", "takes a path apart, and opens nothing"),
+    ("sources::computing", "adds computed columns to rows that are in memory"),
+];
+
+/// The functions that a shell file defines for others, named as its callers name them: `sources::open`.
+fn shell_functions(file: &SourceFile) -> Vec<String> {
+    if !file.text.starts_with("//! shell") {
+        return Vec::new();
+    }
+    let stem = |path: &std::path::Path| path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let named = stem(&file.path);
+    let module = if named == "mod" { file.path.parent().map(stem).unwrap_or_default() } else { named };
+    let functions = file.code().filter(|line| !line.starts_with(' '));
+    functions
+        .filter_map(|line| defined(line, &VISIBILITIES[..3], &["fn "]))
+        .map(|name| format!("{module}::{name}"))
+        .collect()
+}
+
+/// The calls of such functions in a line: `module::function`, no part of a longer name.
+fn named_in<'f>(line: &str, functions: &'f BTreeSet<String>) -> Option<&'f str> {
+    let is_of_name = |letter: char| letter.is_alphanumeric() || letter == '_' || letter == ':';
+    let paths = line.split(|letter: char| !is_of_name(letter));
+    let last_two = paths.filter_map(|path| {
+        let mut parts = path.rsplit("::");
+        Some((parts.next()?, parts.next()?))
+    });
+    last_two.filter_map(|(name, module)| functions.get(&format!("{module}::{name}"))).map(String::as_str).next()
+}
 
 #[test]
 fn pure_modules_touch_nothing_outside() {
-    let complaints: Vec<String> = source_files()
-        .iter()
-        .filter(|file| file.text.starts_with("//! pure"))
-        .flat_map(|file| {
-            let impure = file.code().filter(|line| IMPURE.iter().any(|word| line.contains(word)));
-            impure.map(|line| format!("{}: {}", file.path.display(), line.trim())).collect::<Vec<_>>()
-        })
-        .collect();
-    assert!(complaints.is_empty(), "{}", complaints.join("\n"));
+    let files = source_files();
+    let outside: BTreeSet<String> = files.iter().flat_map(shell_functions).collect();
+    let (mut complaints, mut called) = (Vec::new(), BTreeSet::new());
+    for file in files.iter().filter(|file| file.text.starts_with("//! pure")) {
+        let has_threads = file.text.starts_with("//! pure, on threads");
+        assert!(!has_threads || file.text.contains(THREADS), "{} is on no threads", file.path.display());
+        for line in file.code() {
+            let may = |word: &str| word == THREADS && has_threads;
+            let call = named_in(line, &outside).filter(|call| !(has_threads && call.starts_with("parallel::")));
+            called.extend(call);
+            let is_call = call.is_some_and(|call| PURE_IN_SHELL.iter().all(|(known, _)| *known != call));
+            if is_call || IMPURE.iter().any(|word| line.contains(word) && !may(word)) {
+                complaints.push(format!("{}: {}", file.path.display(), line.trim()));
+            }
+        }
+    }
+    assert!(complaints.is_empty(), "pure files reach outside:\n{}", complaints.join("\n"));
+    let dead = dead_exceptions(PURE_IN_SHELL, |known| called.contains(known));
+    assert!(dead.is_empty(), "no pure file calls these: {dead:?}");
+}
+
+#[test]
+fn a_call_out_of_pure_code_is_found() {
+    let shell = "//! shell: a.\n\npub fn open() {}\nfn hidden() {}\npub(super) async fn read() {}\n";
+    let file = |path: &str, text: &str| SourceFile { path: path.into(), module: "a".into(), text: text.to_owned() };
+    let functions: BTreeSet<String> = shell_functions(&file("a/mod.rs", shell)).into_iter().collect();
+    assert_eq!(functions.iter().collect::<Vec<_>>(), ["a::open", "a::read"]);
+    assert_eq!(named_in("let source = crate::a::open(1);", &functions), Some("a::open"));
+    assert_eq!(named_in("let source = ba::open(1) + a::opened;", &functions), None);
+    assert!(shell_functions(&file("a.rs", &shell.replace("shell", "pure"))).is_empty());
 }
 
 const VISIBILITIES: &[&str] = &["pub ", "pub(crate) ", "pub(super) ", ""];
@@ -131,6 +198,39 @@ fn every_public_name_is_used_by_the_program_itself_and_not_only_by_tests() {
     assert!(complaints.is_empty(), "only tests use these, or nobody:\n{}", complaints.join("\n"));
     let dead = dead_exceptions(FOR_TESTS, |known| unused.iter().any(|(_, name)| *name == known));
     assert!(dead.is_empty(), "these are used now, or gone: {dead:?}");
+}
+
+/// The words of the glossary of `lib.rs`, each term by itself.
+fn glossary(lib: &str) -> Vec<String> {
+    let (_, after) = lib.split_once("# Glossary").expect("lib.rs has a glossary");
+    let rows =
+        after.lines().skip(1).take_while(|line| line.starts_with("//!")).filter_map(|line| line.strip_prefix("//! | "));
+    let terms = rows.skip(1).filter_map(|row| row.split(" | ").next());
+    terms.flat_map(|term| term.split(", ")).map(str::to_owned).collect()
+}
+
+#[test]
+fn each_term_of_the_glossary_is_a_word_of_the_code() {
+    let files = source_files();
+    let lib = files.iter().find(|file| file.module == "lib").expect("lib.rs");
+    let terms = glossary(&lib.text);
+    assert!(terms.len() >= 40, "{terms:?}");
+    let others = || files.iter().filter(|file| file.module != "lib");
+    let unknown: Vec<&String> = terms
+        .iter()
+        .filter(|term| {
+            let spellings = [term.to_string(), term.replace([' ', '-'], "_"), term.replace([' ', '-'], "")];
+            let is_said = |file: &SourceFile| {
+                let text = file.without_tests().to_lowercase();
+                spellings.iter().any(|spelling| text.contains(spelling))
+            };
+            !others().any(is_said)
+        })
+        .collect();
+    assert!(unknown.is_empty(), "no code says {unknown:?}");
+    let twice: Vec<&String> =
+        terms.iter().filter(|term| terms.iter().filter(|other| other == term).count() > 1).collect();
+    assert!(twice.is_empty(), "explained twice: {twice:?}");
 }
 
 /// Names of fields that hold what identifies somebody, or a whole row or body, in which everything may be.

@@ -54,6 +54,8 @@ mod simulate;
 mod status;
 mod table;
 mod test_call;
+#[cfg(test)]
+mod tests;
 mod trigger;
 mod uncertain;
 

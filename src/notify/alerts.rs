@@ -1,19 +1,14 @@
-//! pure: the open alerts and which of them were reported. They are kept in a small file next to the ledger, so that a
-//! restart neither repeats nor loses one.
+//! pure: the open alerts and which of them were reported. `kept` writes them down, so that a restart neither repeats nor
+//! loses one.
 
 mod meanings;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use crate::audit::{AuditRow, Event};
-use crate::disk::{self, Links};
 use crate::reminder::{ReminderId, RunId};
-
-/// Maximum size of that file; the alerts of a hundred schedules take a few kilobytes.
-const MAX_FILE_SIZE: u64 = 16 << 20;
 
 /// Who brought an outcome, in the audit log, that a poll found although its report should have been posted.
 pub const FOUND_BY_POLL: &str = "poll";
@@ -409,13 +404,10 @@ impl Alerts {
         self.resolved_unreported.clear();
     }
 
-    /// Loads the file of an earlier process; a damaged or missing file is taken as empty.
+    /// The alerts as an earlier process kept them; of a damaged text, none.
     #[must_use]
-    pub fn load(file: &Path) -> Self {
-        let stored: Stored = disk::read(file, Links::Refused, MAX_FILE_SIZE)
-            .ok()
-            .and_then(|bytes| serde_json::from_slice(&bytes).ok())
-            .unwrap_or_default();
+    pub fn of_stored(stored: &[u8]) -> Self {
+        let stored: Stored = serde_json::from_slice(stored).unwrap_or_default();
         Self {
             seen: stored.seen,
             open: stored.open.into_iter().collect(),
@@ -425,8 +417,9 @@ impl Alerts {
         }
     }
 
-    /// Keeps it; where that fails, a restart may report something twice.
-    pub fn save(&self, file: &Path) {
+    /// The text (JSON) by which the next process knows them.
+    #[must_use]
+    pub fn to_stored(&self) -> Vec<u8> {
         let stored = Stored {
             seen: self.seen,
             open: self.open.clone().into_iter().collect(),
@@ -434,10 +427,7 @@ impl Alerts {
             resolved_unreported: self.resolved_unreported.clone().into_iter().collect(),
             conditions: self.conditions.clone(),
         };
-        let bytes = serde_json::to_vec(&stored).expect("texts and numbers are JSON");
-        if let Err(error) = disk::replace_private(file, &bytes) {
-            tracing::debug!(%error, "which alerts were reported could not be saved");
-        }
+        serde_json::to_vec(&stored).expect("texts and numbers are JSON")
     }
 }
 

@@ -2,6 +2,7 @@
 //! resolved, and heartbeat pings for every run. None has personal data.
 
 mod alerts;
+mod kept;
 mod mail;
 mod pings;
 
@@ -179,7 +180,7 @@ pub fn open(settings: &Settings, outside: Outside) -> Result<(Notifier, Reporter
         .into_iter()
         .map(|transport| {
             let file = reported_file(&settings.ledger, &transport);
-            let alerts = Mutex::new(Alerts::load(&file));
+            let alerts = Mutex::new(kept::load(&file));
             Arc::new(Channel { transport, alerts, file, wake: Notify::new() })
         })
         .collect();
@@ -275,7 +276,7 @@ impl Channel {
         self.transport.send(&outside.http, &message).await?;
         let mut alerts = self.alerts();
         alerts.set_reported(reported);
-        alerts.save(&self.file);
+        kept::save(&alerts, &self.file);
         Ok(())
     }
 
@@ -293,7 +294,7 @@ impl Channel {
         }
         let mut alerts = self.alerts();
         alerts.have_read(unread, seen.max(head.seq));
-        alerts.save(&self.file);
+        kept::save(&alerts, &self.file);
         Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! pure: makes the plan once the whole source was read: renders payloads, counts the calls of each person, and decides about each
+//! pure, on threads: makes the plan once the whole source was read: renders payloads, counts the calls of each person, and decides about each
 //! call.
 
 use std::collections::HashSet;

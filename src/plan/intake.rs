@@ -1,4 +1,4 @@
-//! pure: takes a source's records one by one and keeps those that matter: rows in a window, rows whose reminder is
+//! pure, on threads: takes a source's records one by one and keeps those that matter: rows in a window, rows whose reminder is
 //! pending, and rows that can't be read.
 
 use std::borrow::Cow;

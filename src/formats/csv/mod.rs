@@ -1,4 +1,4 @@
-//! pure: a text table becomes rows, in one pass and without holding it: UTF-8, UTF-16, Windows-1252 or a DOS code page;
+//! pure, on threads: a text table becomes rows, in one pass and without holding it: UTF-8, UTF-16, Windows-1252 or a DOS code page;
 //! comma, semicolon, tab or pipe. A row that can't be read is reported with its line, and no quote swallows what follows
 //! unnoticed.
 

@@ -114,13 +114,10 @@ fn a_wait_is_reported_once_however_often_the_source_is_read() {
 
 #[test]
 fn a_restart_neither_repeats_nor_forgets() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let file = folder.path().join("tickler.db.told");
     let mut before = after(&[row(1, Event::RunFinished, Some("failed"), None)]);
     let _heard = message(&mut before);
     before.note(&row(2, Event::RunHeld, None, None));
-    before.save(&file);
-    let mut restarted = Alerts::load(&file);
+    let mut restarted = Alerts::of_stored(&before.to_stored());
     assert_eq!(restarted, before);
     assert_eq!(restarted.unread(5).map(|unread| unread.after), Some(2));
     assert_eq!(message(&mut restarted).as_deref(), Some("tickler: day-before: run held: no connection"));
@@ -128,7 +125,7 @@ fn a_restart_neither_repeats_nor_forgets() {
 
 #[test]
 fn of_a_log_read_for_the_first_time_only_what_still_fires_is_reported() {
-    let mut alerts = Alerts::load(Path::new("/nowhere/tickler.db.told"));
+    let mut alerts = Alerts::default();
     let unread = alerts.unread(3).expect("never read");
     assert_eq!(unread.after, 0);
     for past in [
@@ -146,8 +143,6 @@ fn of_a_log_read_for_the_first_time_only_what_still_fires_is_reported() {
 
 #[test]
 fn a_condition_is_reported_when_it_begins_and_when_it_ends_over_restarts_too() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let file = folder.path().join("tickler.db.told");
     let mut alerts = after(&[]);
     let full = Conditions::from([((AlertKind::LedgerDown, String::new()), "the disk is full".to_owned())]);
     assert!(alerts.observe(&full));
@@ -155,20 +150,10 @@ fn a_condition_is_reported_when_it_begins_and_when_it_ends_over_restarts_too() {
     assert_eq!(message(&mut alerts).as_deref(), Some(text));
     assert!(!alerts.observe(&full), "it still holds");
     assert_eq!(message(&mut alerts), None);
-    alerts.save(&file);
-    let mut restarted = Alerts::load(&file);
+    let mut restarted = Alerts::of_stored(&alerts.to_stored());
     assert!(restarted.observe(&Conditions::new()));
     let text = "tickler: over: the ledger can't be written, nobody is called";
     assert_eq!(message(&mut restarted).as_deref(), Some(text));
-}
-
-#[test]
-fn the_file_of_reported_alerts_is_readable_by_its_owner_alone() {
-    use std::os::unix::fs::PermissionsExt as _;
-    let folder = tempfile::tempdir().expect("a folder");
-    let file = folder.path().join("tickler.db.told");
-    after(&[]).save(&file);
-    assert_eq!(std::fs::metadata(&file).expect("saved").permissions().mode() & 0o777, 0o600);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! pure: signs that starts are written in another zone than they are read in.
+//! shell: signs that starts are written in another zone than they are read in.
 
 use crate::appointment::mapping::Mapping;
 use crate::appointment::{AppointmentColumns, StartColumns, StartText, dates};
