@@ -80,6 +80,7 @@
 //! | fresh read | reading a source again before a reminder that has waited is sent |
 //! | guard | a check of a whole run; when it fails the run is held and nobody is called |
 //! | ledger | runs, reminders, attempts and holds, in one database |
+//! | question | what the ledger is asked without changing it; whoever only looks is given its `Questions` and nothing else |
 //! | audit log | the append-only, hash-chained record for people, in the same database |
 //! | witness | a small file next to the ledger that names the last committed row of the audit log |
 //! | gap | a time whose calls a restored or damaged ledger has forgotten |

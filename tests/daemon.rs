@@ -25,7 +25,7 @@ use clinic::{Clinic, HEADER, at, beat, count, ledger, run_lines, runs, schedule_
 use jiff::{SignedDuration, Timestamp};
 use tickler::audit::Event;
 use tickler::clock::Clock;
-use tickler::ledger::{HoldChange, Outbox, Pause, Pauses, Resume};
+use tickler::ledger::{HoldChange, Outbox, Pause, Resume};
 use tickler::reminder::RunState;
 
 const NEW_YORK: &str = "America/New_York";

@@ -11,7 +11,7 @@ use tickler::clock::{Clock as _, ManualClock, SystemClock};
 use tickler::delivery::DeliveryScope;
 use tickler::evaluation::{RunAsk, RunOutcome, run_once};
 use tickler::http::Http;
-use tickler::ledger::{Outbox, ReminderAsk, ReminderRow};
+use tickler::ledger::{ReminderAsk, ReminderRow};
 use tickler::reminder::{RunKind, RunState, State};
 use tickler::sandbox::{self, Options};
 use tickler::settings::{Flags, ProcessEnvironment, Settings};

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::context::Context;
 use crate::audit::AuditRow;
-use crate::ledger::{Outbox, ReminderAsk};
+use crate::ledger::ReminderAsk;
 use crate::reminder::{ReminderId, RunId};
 use crate::verbs::labels::Labels;
 use crate::verbs::{Access, ids};

@@ -12,9 +12,9 @@ use super::table::{Table, sentence, words};
 use crate::appointment::phone;
 use crate::disk::{self, Links};
 use crate::evaluation::numbers_of;
-use crate::ledger::{OptOut, OptOutSide, OptOutsChanged};
+use crate::ledger::{NumbersList, OptOut, OptOutSide, OptOutsChanged};
 use crate::personal::Personal;
-use crate::verbs::optout::{self, NumbersList, OptOutAsk};
+use crate::verbs::optout::{self, OptOutAsk};
 use crate::verbs::{Exit, Request, VerbError, VerbResult};
 
 /// Maximum size of a list.

@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 use super::context::Context;
 use super::output::complain;
 use crate::clock::SharedClock;
-use crate::ledger::{Ledger, Outbox, ReminderAsk};
+use crate::ledger::{Questions, ReminderAsk};
 use crate::reminder::State;
 use crate::settings::Settings;
 use crate::verbs::{Access, App};
@@ -82,7 +82,7 @@ impl Watched {
     }
 
     /// How many reminders are pending or being sent; `None` when the ledger can't be read just now.
-    async fn open(&self, ledger: &Ledger) -> Option<usize> {
+    async fn open(&self, ledger: &Questions) -> Option<usize> {
         let ask = ReminderAsk {
             schedule: Some(self.schedule.clone()),
             states: vec![State::Pending, State::Sending],

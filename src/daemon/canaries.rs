@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use tokio::task::JoinSet;
 
 use super::runs::{ACTOR, Daemon};
-use crate::ledger::{CanariesAsk, CanaryRow, HoldChange, Outcomes, Pause, Pauses};
+use crate::ledger::{CanariesAsk, CanaryRow, HoldChange, Outbox, Outcomes, Pause};
 use crate::schedule::{OnSilence, Schedule};
 use crate::verbs::canary;
 

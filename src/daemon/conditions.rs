@@ -12,7 +12,7 @@ use super::runs::Daemon;
 use super::systemd;
 use crate::audit::words::counted;
 use crate::ledger::gate::Hold;
-use crate::ledger::{Holds, Loss, Outcomes, Pauses, Runs, RunsAsk, WriteBacksAsk, Writing};
+use crate::ledger::{Holds, Loss, RunsAsk, WriteBacksAsk, Writing};
 use crate::notify::{AlertKind, Conditions};
 use crate::verbs::holds;
 use crate::verbs::retrying::end_settled;

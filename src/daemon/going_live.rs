@@ -9,7 +9,6 @@ use std::time::Duration;
 use super::due::Permission;
 use super::runs::{ACTOR, Daemon};
 use crate::evaluation::{RunAsk, RunOutcome, begin_run, nominal_now};
-use crate::ledger::Runs;
 use crate::plan::Rehearsed;
 use crate::reminder::RunKind;
 use crate::schedule::{Schedule, ScheduleMode};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::runs::Daemon;
 use crate::audit::{Entry, Event};
-use crate::ledger::{LedgerResult, Log, Runs};
+use crate::ledger::{LedgerResult, Log};
 use crate::schedule::load::{self, Folder};
 use crate::verbs::refusal;
 
@@ -20,8 +20,8 @@ impl Daemon {
     pub async fn recall_last_good(&self, folder: &mut Folder) -> LedgerResult<()> {
         let refused: Vec<String> = folder.refused.iter().filter(|name| folder.refuses(name)).cloned().collect();
         for name in refused {
-            let Some(known) = self.ledger.schedules(Some(&name)).await?.pop() else { continue };
-            let Some(text) = self.ledger.schedule_text(&known.text_hash).await? else { continue };
+            let Some(known) = self.ledger.schedules(Some(name.clone())).await?.pop() else { continue };
+            let Some(text) = self.ledger.schedule_text(known.text_hash.clone()).await? else { continue };
             let path = self.app.settings.schedules.join(format!("{name}.toml"));
             match load::one(&path, &text, &self.app.env.zones).schedule {
                 Some(former) => drop(folder.schedules.insert(name, former)),

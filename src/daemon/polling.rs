@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::runs::Daemon;
-use crate::ledger::{CanariesAsk, Outbox, Outcomes, Pauses, RecordOrigin, RecordedCall, ReminderAsk};
+use crate::ledger::{CanariesAsk, Outbox, Outcomes, RecordOrigin, RecordedCall, ReminderAsk};
 use crate::outcome::CallFacts;
 use crate::outcome::polling::PollTerms;
 use crate::outcome::signs::AcceptedCall;
@@ -138,7 +138,7 @@ impl Daemon {
         let folder = app.folder();
         let of_account = folder.schedules.values().filter(|other| other.target.account() == account);
         let names: Vec<String> = of_account.map(|other| other.name.clone()).collect();
-        let next = self.ledger.next_due(&names).await.map_err(|error| error.to_string())?;
+        let next = self.ledger.next_due(names).await.map_err(|error| error.to_string())?;
         if next.is_some_and(|next| next <= self.now()) {
             return Ok(false);
         }

@@ -6,7 +6,7 @@ use super::queue::{DueRun, Ended, Waiting};
 use super::runs::{ACTOR, Daemon};
 use crate::audit::{AuditFilter, Event};
 use crate::evaluation::terms_of;
-use crate::ledger::{LedgerResult, Log, ReminderTerms, RunEnd, RunRecord, RunRow, Runs, RunsAsk};
+use crate::ledger::{LedgerResult, ReminderTerms, RunEnd, RunRecord, RunRow, Runs, RunsAsk};
 use crate::notify::RunResult;
 use crate::reminder::{RunId, RunKind, RunState};
 use crate::schedule::Schedule;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::runs::Daemon;
-use crate::ledger::{KnowledgeAsk, LedgerResult, Runs};
+use crate::ledger::{KnowledgeAsk, LedgerResult};
 use crate::plan::KnownReminder;
 use crate::reminder::{Lead, State};
 use crate::schedule::load::Folder;

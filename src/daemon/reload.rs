@@ -14,7 +14,7 @@ use super::queue::Arrival;
 use super::reload_report::ReloadReport;
 use super::runs::{ACTOR, Daemon};
 use super::systemd;
-use crate::ledger::{LedgerError, LedgerResult, LoadedSchedule, RunRow, Runs, RunsAsk};
+use crate::ledger::{LedgerError, LedgerResult, LoadedSchedule, RunRow, RunsAsk};
 use crate::schedule::Schedule;
 use crate::schedule::load::{self, Folder};
 use crate::settings::{SecretRef, Secrets};

@@ -1,7 +1,7 @@
 //! shell: schedules whose files are gone: their pending reminders are cancelled in the ledger.
 
 use super::runs::{ACTOR, Daemon};
-use crate::ledger::{LedgerError, LedgerResult, Runs};
+use crate::ledger::{LedgerError, LedgerResult};
 
 impl Daemon {
     /// Forgets these schedules and cancels their pending reminders. Returns those that the ledger could not remove.

@@ -14,7 +14,7 @@ use super::tick_gap::{TickGap, TickMonitor};
 use crate::audit::{Entry, Event};
 use crate::evaluation::{BegunRun, RunAsk, RunOutcome, begin_run, clock_is_set, next_read_at};
 use crate::ledger::gate::{Hold, Subject};
-use crate::ledger::{Holds, Ledger, LedgerResult, Log, Pauses, RunRow, Runs, RunsAsk};
+use crate::ledger::{Holds, Ledger, LedgerResult, Log, RunRow, Runs, RunsAsk};
 use crate::notify::{AlertKind, Conditions, Notifier, RunResult};
 use crate::plan::{Counts, Rehearsed};
 use crate::reminder::{RunId, RunState};

@@ -50,7 +50,7 @@ pub async fn open(settings: Settings, clock: SharedClock) -> VerbResult<Opened> 
     let stillness = Stillness::of(stamps(&settings.schedules));
     let app = Arc::new(app(settings, clock, zones, Arc::clone(&ledger))?);
     let env = &app.env;
-    let outside = Outside { clock: Arc::clone(&env.clock), http: env.http.clone(), ledger };
+    let outside = Outside { clock: Arc::clone(&env.clock), http: env.http.clone(), ledger: ledger.questions() };
     let (notifier, reporters) = notify::open(&app.settings, outside).map_err(VerbError::Configuration)?;
     let daemon = Daemon::new(Arc::clone(&app), notifier);
     let web = web_server(&daemon).await?;

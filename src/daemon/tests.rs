@@ -4,7 +4,7 @@ use std::net::TcpListener;
 
 use super::*;
 use crate::clock::ManualClock;
-use crate::ledger::{HoldChange, Outbox, Pauses, Resume, RunEnd, RunRecord, RunStart, Runs, RunsAsk};
+use crate::ledger::{HoldChange, Outbox, Resume, RunEnd, RunRecord, RunStart, Runs, RunsAsk};
 use crate::reminder::{RunId, RunKind};
 use crate::settings::Flags;
 
@@ -223,7 +223,7 @@ async fn calls_that_are_not_accepted_are_an_alert_before_they_expire_and_none_an
 
 /// The version of the schedule `second` that the ledger loaded last.
 async fn loaded_version(daemon: &Daemon) -> Option<String> {
-    daemon.ledger.schedules(Some("second")).await.expect("schedules").pop().map(|standing| standing.text_hash)
+    daemon.ledger.schedules(Some("second".into())).await.expect("schedules").pop().map(|standing| standing.text_hash)
 }
 
 fn nine_in_new_york() -> jiff::Timestamp {

@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use super::runs::{ACTOR, Daemon};
 use crate::delivery::write_back::{Attempted, WriteBackRequest, write_back};
 use crate::evaluation::{ShownNow, shown_now};
-use crate::ledger::{LedgerResult, Outbox, Outcomes, ReminderAsk, ReminderRow, WriteBackRow, WriteBacksAsk};
+use crate::ledger::{LedgerResult, Outcomes, ReminderAsk, ReminderRow, WriteBackRow, WriteBacksAsk};
 use crate::reminder::{ReminderId, RunId, WriteBackState};
 use crate::schedule::{Schedule, ScheduleMode, WriteBackSpec};
 

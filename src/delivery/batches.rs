@@ -105,8 +105,8 @@ impl Dispatcher<'_> {
         }
     }
 
-    async fn has_due(&self, schedule: &String) -> bool {
-        let next = self.tools.ledger.next_due(std::slice::from_ref(schedule)).await;
+    async fn has_due(&self, schedule: &str) -> bool {
+        let next = self.tools.outbox.next_due(vec![schedule.to_owned()]).await;
         // a ledger that can't be read is reported by the next poll
         next.is_ok_and(|next| next.is_some_and(|due| due <= self.tools.clock.now()))
     }

@@ -90,8 +90,8 @@ enum Woken {
 }
 
 impl<'a> Dispatcher<'a> {
-    pub(super) fn new(sender: &'a Sender, ledger: Arc<dyn Outbox>, until: Until<'a>) -> Self {
-        let tools = Tools::new(sender, ledger);
+    pub(super) fn new(sender: &'a Sender, outbox: Arc<dyn Outbox>, until: Until<'a>) -> Self {
+        let tools = Tools::new(sender, outbox);
         Self {
             sender,
             until,
@@ -207,7 +207,7 @@ impl<'a> Dispatcher<'a> {
             free.iter().filter(|lane| origin(lane).is_some_and(|it| names.is_stale(it, now))).collect();
         if !stale.is_empty() {
             let schedules: Vec<String> = stale.iter().map(|lane| lane.schedule.clone()).collect();
-            let is_due = self.tools.ledger.next_due(&schedules).await?.is_some_and(|due| due <= self.tools.clock.now());
+            let is_due = self.tools.outbox.next_due(schedules).await?.is_some_and(|due| due <= self.tools.clock.now());
             if is_due {
                 let origins: BTreeSet<String> = stale.iter().filter_map(|lane| origin(lane)).cloned().collect();
                 let origins: Vec<String> = origins.into_iter().collect();
@@ -299,7 +299,7 @@ impl<'a> Dispatcher<'a> {
             states: vec![State::Pending],
             ..ReminderAsk::default()
         };
-        Ok(self.tools.ledger.reminders(ask).await?.iter().all(|row| row.next_at > deadline))
+        Ok(self.tools.outbox.reminders(ask).await?.iter().all(|row| row.next_at > deadline))
     }
 
     /// Waits for the next reason to poll.

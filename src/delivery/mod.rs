@@ -34,7 +34,7 @@ use tokio::sync::{Notify, watch};
 
 use crate::attempt::{SettleTo, Settlement};
 use crate::evaluation::Env;
-use crate::ledger::{Ledger, LedgerError, LedgerResult};
+use crate::ledger::{LedgerError, LedgerResult, Outbox};
 use crate::reminder::ReminderId;
 use crate::schedule::Schedule;
 use brake::Brake;
@@ -216,8 +216,8 @@ impl Sender {
     pub async fn run(&self, stop: watch::Receiver<bool>) {
         let _running = AtWork::begin(self);
         let _at_work = self.at_work.lock().await;
-        let ended = match self.ledger() {
-            Ok(ledger) => Dispatcher::new(self, ledger, Until::Stopped(stop)).work().await,
+        let ended = match self.outbox() {
+            Ok(outbox) => Dispatcher::new(self, outbox, Until::Stopped(stop)).work().await,
             Err(failure) => Err(failure),
         };
         if let Err(failure) = ended {
@@ -231,14 +231,14 @@ impl Sender {
     /// # Errors
     /// When the ledger fails: nothing more is sent.
     pub async fn deliver(&self, scope: &DeliveryScope, wait: Duration) -> LedgerResult<()> {
-        let ledger = self.ledger()?;
+        let outbox = self.outbox()?;
         let wait = jiff::SignedDuration::try_from(wait).unwrap_or(jiff::SignedDuration::MAX);
         let deadline = retry::after(self.parts.env.clock.now(), wait);
         let mut progress = self.progress.subscribe();
         let _at_work = loop {
             if self.is_running.load(Ordering::Acquire) {
                 self.nudge();
-                return until_settled::until_settled(self, ledger.as_ref(), scope, deadline).await;
+                return until_settled::until_settled(self, &outbox, scope, deadline).await;
             }
             tokio::select! {
                 biased;
@@ -250,12 +250,13 @@ impl Sender {
         if self.is_stopping() {
             return Ok(());
         }
-        Dispatcher::new(self, ledger, Until::Settled { scope, deadline }).work().await
+        Dispatcher::new(self, outbox, Until::Settled { scope, deadline }).work().await
     }
 
-    fn ledger(&self) -> LedgerResult<Arc<Ledger>> {
+    /// What sending may change.
+    fn outbox(&self) -> LedgerResult<Arc<dyn Outbox>> {
         let none = || LedgerError::Storage("nothing can be sent without a ledger".to_owned());
-        self.parts.env.ledger.clone().ok_or_else(none)
+        Ok(self.parts.env.ledger.clone().ok_or_else(none)?)
     }
 
     fn lanes(&self) -> Arc<Lanes> {

@@ -23,18 +23,18 @@ use crate::targets::{self, Facts, TargetError};
 pub(super) struct Tools {
     pub(super) clock: SharedClock,
     pub(super) http: Http,
-    pub(super) ledger: Arc<dyn Outbox>,
+    pub(super) outbox: Arc<dyn Outbox>,
     pub(super) actor: Arc<str>,
     pub(super) brake: Arc<Brake>,
 }
 
 impl Tools {
-    pub(super) fn new(sender: &Sender, ledger: Arc<dyn Outbox>) -> Self {
+    pub(super) fn new(sender: &Sender, outbox: Arc<dyn Outbox>) -> Self {
         let parts = &sender.parts;
         Self {
             clock: Arc::clone(&parts.env.clock),
             http: parts.env.http.clone(),
-            ledger,
+            outbox,
             actor: parts.actor.as_str().into(),
             brake: Arc::clone(&sender.brake),
         }

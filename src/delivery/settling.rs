@@ -22,7 +22,7 @@ impl Dispatcher<'_> {
         let (schedules, settlements): (Vec<String>, Vec<Settlement>) =
             ended.into_iter().map(|ended| (ended.schedule, ended.settlement)).unzip();
         let settlements: Arc<[Settlement]> = settlements.into();
-        let failure = match self.tools.ledger.exchange(Arc::clone(&settlements), ask.clone()).await {
+        let failure = match self.tools.outbox.exchange(Arc::clone(&settlements), ask.clone()).await {
             Ok(done) => {
                 for ((schedule, settlement), is_ours) in schedules.iter().zip(settlements.iter()).zip(done.settled) {
                     if !is_ours {
@@ -42,7 +42,7 @@ impl Dispatcher<'_> {
         }
         self.settle_one_by_one().await?;
         match ask {
-            Some(ask) => Ok(self.tools.ledger.exchange([].into(), Some(ask)).await?.taken),
+            Some(ask) => Ok(self.tools.outbox.exchange([].into(), Some(ask)).await?.taken),
             None => Ok(Taken::default()),
         }
     }
@@ -55,7 +55,7 @@ impl Dispatcher<'_> {
     async fn settle_one_by_one(&mut self) -> LedgerResult<()> {
         let mut first = Ok(());
         for ended in std::mem::take(&mut self.ended) {
-            match self.tools.ledger.exchange([ended.settlement.clone()].into(), None).await {
+            match self.tools.outbox.exchange([ended.settlement.clone()].into(), None).await {
                 Ok(done) => {
                     if done.settled != [true] {
                         warn_settled_elsewhere(&ended.settlement);

@@ -11,7 +11,7 @@ use super::{Sender, retry};
 use crate::attempt::{Effect, Intent, SettleTo, Settlement, Step};
 use crate::clock::sleep_until;
 use crate::ledger::gate::Hold;
-use crate::ledger::{LedgerError, Outbox, TestAnswered, TestAsk, TestSlot};
+use crate::ledger::{LedgerError, TestAnswered, TestAsk, TestSlot};
 use crate::personal::Personal;
 use crate::reminder::ReminderId;
 use crate::schedule::{DeliveryTerms, OnUncertain, Schedule};
@@ -78,7 +78,7 @@ impl Sender {
         let delivery = DeliveryTerms { on_uncertain: OnUncertain::Hold, ..schedule.delivery.clone() };
         let schedule = Arc::new(Schedule { delivery, ..schedule.clone() });
         let lane = OpenLane::open(&schedule, &self.parts).map_err(TestCallError::Closed)?;
-        let (lane, tools) = (Arc::new(lane), Tools::new(self, self.ledger()?));
+        let (lane, tools) = (Arc::new(lane), Tools::new(self, self.outbox()?));
         let mut intent = self.first_intent(&lane, test);
         loop {
             let readings = self.wait_for_slot(&lane).await?;
@@ -112,12 +112,12 @@ impl Sender {
     /// Waits until the next request may be sent. Answers what was read before the ledger allowed it, for the check before the
     /// first byte.
     async fn wait_for_slot(&self, lane: &OpenLane) -> Result<Readings, TestCallError> {
-        let (clock, ledger) = (&self.parts.env.clock, self.ledger()?);
+        let (clock, outbox) = (&self.parts.env.clock, self.outbox()?);
         let until = retry::after(clock.now(), SLOT_TIMEOUT);
         loop {
             let readings = self.brake.readings();
             let ask = TestAsk { now: readings.now, lane: lane.with_free(1), machine: self.brake.machine() };
-            match ledger.admit_test(ask).await? {
+            match outbox.admit_test(ask).await? {
                 TestSlot::Taken => return Ok(readings),
                 TestSlot::Held(hold) => return Err(TestCallError::Held(hold)),
                 TestSlot::NotBefore(_) if clock.now() >= until => {
@@ -135,7 +135,7 @@ impl Sender {
             Effect::PauseAccountUntil(_) | Effect::PauseAccount { .. } | Effect::Forbidden | Effect::Accepted => {
                 let (schedule, account) = (lane.schedule.name.clone(), lane.account.clone());
                 let answered = TestAnswered { schedule, account, settlement: settlement.clone() };
-                Ok(self.ledger()?.take_test_answer(answered).await?)
+                Ok(self.outbox()?.take_test_answer(answered).await?)
             }
         }
     }

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::fresh_reads::BETWEEN_READS;
 use super::{DeliveryScope, Sender};
 use crate::ledger::gate::Gate;
-use crate::ledger::{Ledger, LedgerResult, Outbox, Pauses, ReminderAsk};
+use crate::ledger::{LedgerResult, Questions, ReminderAsk};
 use crate::reminder::State;
 
 /// Maximum time between two reads of the ledger: another process may have changed it.
@@ -14,7 +14,7 @@ const MAX_WAIT: std::time::Duration = std::time::Duration::from_secs(1);
 /// Returns once everything of the scope is settled, blocked, or not due before the deadline.
 pub(super) async fn until_settled(
     sender: &Sender,
-    ledger: &Ledger,
+    ledger: &Questions,
     scope: &DeliveryScope,
     deadline: Timestamp,
 ) -> LedgerResult<()> {
@@ -30,7 +30,7 @@ pub(super) async fn until_settled(
 
 async fn is_settled(
     sender: &Sender,
-    ledger: &Ledger,
+    ledger: &Questions,
     scope: &DeliveryScope,
     deadline: Timestamp,
 ) -> LedgerResult<bool> {
@@ -45,7 +45,7 @@ async fn is_settled(
     let next = match &scope.only {
         // one appointment has few reminders
         Some(_) => ledger.reminders(ask(&[State::Pending], None)).await?.iter().map(|row| row.next_at).min(),
-        None => ledger.next_due(std::slice::from_ref(&scope.schedule)).await?,
+        None => ledger.next_due(vec![scope.schedule.clone()]).await?,
     };
     if !ledger.reminders(ask(&[State::Sending], Some(1))).await?.is_empty() {
         return Ok(false);
@@ -59,7 +59,7 @@ async fn is_settled(
 /// Whether nothing of the schedule can be sent before the deadline, whatever is due.
 async fn is_blocked(
     sender: &Sender,
-    ledger: &Ledger,
+    ledger: &Questions,
     scope: &DeliveryScope,
     deadline: Timestamp,
 ) -> LedgerResult<bool> {

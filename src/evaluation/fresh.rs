@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Env, EvaluationError, EvaluationRequest, nominal_now, terms_of};
-use crate::ledger::{LedgerError, RunEnd, RunRecord, Runs, RunsAsk};
+use crate::ledger::{RunEnd, RunRecord, RunsAsk};
 use crate::plan::Occasion;
 use crate::reminder::RunId;
 use crate::schedule::Schedule;
@@ -14,7 +14,7 @@ use crate::schedule::Schedule;
 /// # Errors
 /// When the read fails or a guard holds it: then pending reminders stay as they are until they expire.
 pub async fn fresh_read(schedule: &Arc<Schedule>, run: RunId, env: &Env) -> Result<(), EvaluationError> {
-    let ledger = env.ledger.as_ref().ok_or(LedgerError::ReadOnly)?;
+    let ledger = env.run_ledger()?;
     let planned_by = ledger
         .runs(RunsAsk::Id(run))
         .await?

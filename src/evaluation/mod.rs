@@ -21,7 +21,7 @@ use crate::appointment::{Phone, phone};
 use crate::attempt::TargetAddress;
 use crate::clock::SharedClock;
 use crate::http::Http;
-use crate::ledger::{KnowledgeAsk, Ledger, LedgerError, ReminderTerms, Runs};
+use crate::ledger::{KnowledgeAsk, Ledger, LedgerError, LedgerResult, ReminderTerms, Runs};
 use crate::plan::{ComparableRuns, Explanation, Knowledge, Occasion, Plan};
 use crate::schedule::Schedule;
 use crate::settings::{Account, Secrets};
@@ -76,6 +76,11 @@ pub struct Evaluation {
 }
 
 impl Env {
+    /// What an evaluation may change of the ledger.
+    fn run_ledger(&self) -> LedgerResult<Arc<dyn Runs>> {
+        Ok(self.ledger.clone().ok_or(LedgerError::ReadOnly)?)
+    }
+
     /// Where a schedule's target sends now; `None` when it can't be opened, since a secret isn't set.
     #[must_use]
     pub fn target_address(&self, schedule: &Schedule) -> Option<TargetAddress> {

@@ -10,9 +10,7 @@ use serde_json::{Map, Value};
 use super::{Env, EvaluationError, internal_error, new_reminder_id, new_run_id, read_do_not_call, with_holidays};
 use crate::appointment::mapping::{Mapping, to_micros, trimmed};
 use crate::appointment::phone;
-use crate::ledger::{
-    BodyDigest, Inbox as _, Ledger, LedgerError, PostStanding, PostTaken, PostsAsk, RunStart, TakePost,
-};
+use crate::ledger::{BodyDigest, LedgerError, PostStanding, PostTaken, PostsAsk, Questions, RunStart, TakePost};
 use crate::personal::Personal;
 use crate::reminder::RunKind;
 use crate::row::{Record, RecordSink, Row};
@@ -59,7 +57,7 @@ pub async fn take_post(
     post: Post,
     env: &Env,
 ) -> Result<PostTaken, NotPosted> {
-    let ledger = env.ledger.as_ref().ok_or(LedgerError::ReadOnly)?;
+    let ledger = env.run_ledger()?;
     let now = to_micros(env.clock.now());
     let (schedule, do_not_call) = rules_of(schedule, now).await?;
     let row = computed(&schedule, post.row.clone());
@@ -156,7 +154,7 @@ fn start(schedule: &Schedule, actor: &str, now: Timestamp, env: &Env) -> RunStar
 }
 
 /// The ledger as the place where requests are kept.
-pub(super) struct LedgerInbox(pub(super) Arc<Ledger>);
+pub(super) struct LedgerInbox(pub(super) Questions);
 
 impl PostedRows for LedgerInbox {
     fn posted(&self, schedule: &str, (from, until): (Timestamp, Timestamp)) -> Result<Vec<PostedRow>, String> {

@@ -12,7 +12,7 @@ use super::posting::LedgerInbox;
 use super::shared_reads::{MemoryShare, ReadThread};
 use super::{Env, Evaluation, EvaluationError, EvaluationRequest, internal_error, read_do_not_call};
 use crate::attempt::TargetAddress;
-use crate::ledger::{LastCalledAsk, Ledger, LedgerResult, Runs};
+use crate::ledger::{LastCalledAsk, Ledger, LedgerResult};
 use crate::plan::{Knowledge, LastCalledStarts, Occasion, PlanRequest, plan};
 use crate::reminder::State;
 use crate::row::RecordSink;
@@ -159,7 +159,10 @@ fn tools(env: &Env) -> SourceTools {
         secrets: env.secrets.clone(),
         runtime: tokio::runtime::Handle::current(),
         answers: env.reads.answers.clone(),
-        inbox: env.ledger.clone().map(|ledger| Arc::new(LedgerInbox(ledger)) as Arc<dyn sources::PostedRows>),
+        inbox: env
+            .ledger
+            .as_ref()
+            .map(|ledger| Arc::new(LedgerInbox(ledger.questions())) as Arc<dyn sources::PostedRows>),
     }
 }
 

@@ -177,7 +177,7 @@ pub async fn approve_run(
     approval: Approval,
     env: &Env,
 ) -> Result<RunOutcome, EvaluationError> {
-    let ledger = env.ledger.clone().ok_or(LedgerError::ReadOnly)?;
+    let ledger = env.run_ledger()?;
     let held = &approval.held;
     let (actor, only, rehearsed) = (approval.actor.clone(), None, Rehearsed::CountAsMade);
     let ask = RunAsk { kind: held.kind, nominal_at: held.nominal_at, actor, only, rehearsed };
@@ -216,13 +216,11 @@ fn for_people(schedule: &Schedule, fingerprint: &str) -> String {
 /// # Errors
 /// When this nominal time was evaluated before, or the ledger failed.
 pub async fn begin_run<'a>(schedule: &'a Arc<Schedule>, ask: RunAsk, env: &'a Env) -> Result<BegunRun<'a>, RunOutcome> {
-    let Some(ledger) = env.ledger.clone() else {
-        return Err(RunOutcome::NotBegun { why: LedgerError::ReadOnly.to_string() });
-    };
-    match ledger.begin_run(start_of(schedule, &ask, env)).await {
-        Ok(Some(run)) => Ok(BegunRun { schedule, run, ask, ledger, env }),
-        Ok(None) => Err(RunOutcome::EvaluatedBefore),
-        Err(error) => Err(RunOutcome::NotBegun { why: error.to_string() }),
+    let not_begun = |error: LedgerError| RunOutcome::NotBegun { why: error.to_string() };
+    let ledger = env.run_ledger().map_err(not_begun)?;
+    match ledger.begin_run(start_of(schedule, &ask, env)).await.map_err(not_begun)? {
+        Some(run) => Ok(BegunRun { schedule, run, ask, ledger, env }),
+        None => Err(RunOutcome::EvaluatedBefore),
     }
 }
 

@@ -11,7 +11,7 @@ use super::reading::read_on_a_thread;
 use super::shared_reads::MemoryShare;
 use super::{Env, EvaluationError, nominal_now, open_source};
 use crate::appointment::mapping::Mapping;
-use crate::ledger::{LedgerError, Runs, RunsAsk};
+use crate::ledger::RunsAsk;
 use crate::plan::{Occasion, is_cancelled, read_span, windows};
 use crate::reminder::RunId;
 use crate::row::{Record, RecordSink, Row};
@@ -54,8 +54,7 @@ pub async fn shown_now(
     wanted: BTreeSet<ShownKey>,
     env: &Env,
 ) -> Result<HashMap<ShownKey, ShownNow>, EvaluationError> {
-    let ledger = env.ledger.as_ref().ok_or(LedgerError::ReadOnly)?;
-    let planned_by = ledger.runs(RunsAsk::Id(run)).await?.pop();
+    let planned_by = env.run_ledger()?.runs(RunsAsk::Id(run)).await?.pop();
     let moment = Occasion::at(nominal_now(env.clock.as_ref()));
     let occasion = match planned_by {
         Some(run) => Occasion { nominal_at: run.nominal_at, now: run.started_at, ..moment.clone() },

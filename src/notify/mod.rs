@@ -20,7 +20,7 @@ use url::Url;
 use crate::audit::AuditFilter;
 use crate::clock::SharedClock;
 use crate::http::{Http, HttpRequest, Sent};
-use crate::ledger::{LedgerResult, Log};
+use crate::ledger::{LedgerResult, Questions};
 use crate::reminder::RunId;
 use crate::settings::{Settings, TextOrSecret};
 
@@ -117,8 +117,8 @@ pub struct Outside {
     pub clock: SharedClock,
     /// The HTTP client.
     pub http: Http,
-    /// The ledger, from whose audit log most alerts come.
-    pub ledger: Arc<dyn Log>,
+    /// Asks the ledger, from whose audit log most alerts come.
+    pub ledger: Questions,
 }
 
 /// The loops that send alerts; run them with the service.

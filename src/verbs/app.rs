@@ -11,7 +11,7 @@ use crate::delivery::{Sender, SenderParts};
 use crate::evaluation::{Env, SharedReads, machine};
 use crate::http::{Http, Outbound};
 use crate::ledger::sqlite;
-use crate::ledger::{Ledger, LedgerError, Machine, Outbox, Recover};
+use crate::ledger::{Ledger, LedgerError, Machine, Recover};
 use crate::schedule::load::{self, Folder};
 use crate::schedule::problems::{Problem, Severity};
 use crate::schedule::{OnUncertain, Schedule};

@@ -10,7 +10,9 @@ use super::{App, VerbError, VerbResult, entry_of, ids};
 
 use crate::audit::{AuditFilter, AuditRow, Event};
 use crate::evaluation::clock_is_set;
-use crate::ledger::{Head, LedgerResult, Log, Outbox, Prune, Pruned, ReminderAsk, ReminderRow, Verification, sqlite};
+use crate::ledger::{
+    Head, LedgerResult, Log, Prune, Pruned, Questions, ReminderAsk, ReminderRow, Verification, sqlite,
+};
 use crate::personal::Personal;
 use crate::reminder::{Lead, ReminderId, State};
 use crate::row::unseen;
@@ -20,7 +22,7 @@ const PAGE_ROWS: u64 = 10_000;
 
 /// Reads the rows of a filter page by page.
 pub struct AuditPages<'a> {
-    ledger: &'a dyn Log,
+    ledger: &'a Questions,
     filter: AuditFilter,
     left: Option<u64>,
     size: u64,
@@ -29,7 +31,7 @@ pub struct AuditPages<'a> {
 impl<'a> AuditPages<'a> {
     /// Begins at the first row.
     #[must_use]
-    pub const fn new(ledger: &'a dyn Log, filter: AuditFilter) -> Self {
+    pub const fn new(ledger: &'a Questions, filter: AuditFilter) -> Self {
         let left = filter.limit;
         Self { ledger, filter, left, size: PAGE_ROWS }
     }
@@ -71,7 +73,7 @@ pub async fn list(app: &App, filter: AuditFilter) -> VerbResult<Vec<AuditRow>> {
     if filter.newest {
         return Ok(ledger.audit(filter).await?);
     }
-    let mut pages = AuditPages::new(ledger.as_ref(), filter);
+    let mut pages = AuditPages::new(ledger, filter);
     let mut rows = Vec::new();
     while let Some(page) = pages.next().await? {
         rows.extend(page);
@@ -88,7 +90,7 @@ pub const SOCKET_PAGE: u64 = 1_000;
 /// When the ledger can't be read.
 pub async fn page(app: &App, filter: AuditFilter) -> VerbResult<Vec<AuditRow>> {
     match &app.env.ledger {
-        Some(ledger) => Ok(bounded_page(ledger.as_ref(), filter).await?),
+        Some(ledger) => Ok(bounded_page(ledger, filter).await?),
         None => Ok(Vec::new()),
     }
 }
@@ -103,7 +105,7 @@ const FULL_PAGE: usize = 512 << 10;
 ///
 /// # Errors
 /// When the ledger can't be read.
-pub async fn bounded_page(ledger: &dyn Log, filter: AuditFilter) -> LedgerResult<Vec<AuditRow>> {
+pub async fn bounded_page(ledger: &Questions, filter: AuditFilter) -> LedgerResult<Vec<AuditRow>> {
     let mut left = filter.limit.unwrap_or(SOCKET_PAGE).min(SOCKET_PAGE);
     let (mut parts, mut bytes, mut next) = (Vec::new(), 0, filter);
     while left > 0 && bytes < FULL_PAGE {
@@ -147,8 +149,8 @@ pub async fn begin_export(app: &App, actor: &str, filter: AuditFilter) -> VerbRe
     let ledger = app.ledger()?;
     let end = ledger.head().await?.seq + 1;
     let filter = AuditFilter { before_seq: Some(filter.before_seq.map_or(end, |before| before.min(end))), ..filter };
-    let first = bounded_page(ledger.as_ref(), filter.clone()).await?;
-    let mut rest = AuditPages::new(ledger.as_ref(), filter.clone()).of(ROWS_AT_ONCE);
+    let first = bounded_page(ledger, filter.clone()).await?;
+    let mut rest = AuditPages::new(ledger, filter.clone()).of(ROWS_AT_ONCE);
     let mut count = 0;
     while let Some(page) = rest.next().await? {
         count += page.len();
@@ -384,7 +386,7 @@ pub async fn verify(app: &App, checkpoint: Option<&Checkpoint>) -> VerbResult<Ve
         None => verification_of_missing(app)?,
     };
     let has_row = match (&app.env.ledger, checkpoint) {
-        (Some(ledger), Some(wanted)) => Some(has_row(ledger.as_ref(), wanted).await?),
+        (Some(ledger), Some(wanted)) => Some(has_row(ledger, wanted).await?),
         (None, Some(_)) => Some(false),
         (_, None) => None,
     };
@@ -412,7 +414,7 @@ fn verification_of_missing(app: &App) -> VerbResult<Verification> {
     Ok(Verification { rows: 0, head: Head { seq: 0, hash: String::new() }, broken: Some((1, loss.to_string())) })
 }
 
-async fn has_row(ledger: &dyn Log, wanted: &Checkpoint) -> LedgerResult<bool> {
+async fn has_row(ledger: &Questions, wanted: &Checkpoint) -> LedgerResult<bool> {
     if wanted.seq == 0 {
         return Ok(true);
     }

@@ -13,7 +13,7 @@ use crate::appointment::{PhoneProblem, phone};
 use crate::audit::{AuditFilter, AuditRow, Event, times};
 use crate::disk::{self, Links};
 use crate::formats::{self, FormatAsk, ReadWindow, Wanted};
-use crate::ledger::{Runs, RunsAsk};
+use crate::ledger::RunsAsk;
 use crate::personal::Personal;
 use crate::row::{Column, Record, RecordSink};
 use crate::schedule::{CsvDialect, FormatSpec, Schedule};

@@ -21,7 +21,6 @@ use crate::clock::SharedClock;
 use crate::disk::{self, Links};
 use crate::evaluation::clock_is_set;
 use crate::http::{HttpRequest, Sent};
-use crate::ledger::Log;
 use crate::schedule::{HttpAuth, HttpSpec, Schedule, SourceSpec, TargetSpec};
 use crate::settings::{Account, SecretError, SecretRef, Settings};
 use crate::targets;

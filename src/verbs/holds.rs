@@ -2,7 +2,7 @@
 
 use super::{App, VerbResult};
 use crate::ledger::gate::{Hold, Subject};
-use crate::ledger::{Holds, Pauses, sqlite};
+use crate::ledger::{Holds, sqlite};
 use crate::schedule::Schedule;
 use crate::targets;
 

@@ -1,7 +1,7 @@
 //! shell: finds a reminder or run by what a person has typed: an id, its unique beginning, or an appointment's id.
 
 use super::{App, VerbError, VerbResult};
-use crate::ledger::{Outbox, ReminderAsk, ReminderRow, Runs, RunsAsk};
+use crate::ledger::{ReminderAsk, ReminderRow, RunsAsk};
 use crate::reminder::{NoId, ReminderId, RunId, State};
 use crate::row::unseen;
 

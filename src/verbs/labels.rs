@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::{App, redact};
 use crate::audit::AuditRow;
-use crate::ledger::{LabelsAsk, Ledger, Log, Outbox, ReminderAsk};
+use crate::ledger::{LabelsAsk, Questions, ReminderAsk};
 use crate::personal::Personal;
 use crate::reminder::ReminderId;
 
@@ -52,7 +52,7 @@ fn appointment_of(row: &AuditRow) -> Option<(String, String)> {
 }
 
 async fn of_reminders(
-    ledger: &Ledger,
+    ledger: &Questions,
     reminders: impl IntoIterator<Item = ReminderId>,
 ) -> HashMap<ReminderId, Personal> {
     let wanted: BTreeSet<ReminderId> = reminders.into_iter().collect();
@@ -65,7 +65,7 @@ async fn of_reminders(
 }
 
 async fn of_appointments(
-    ledger: &Ledger,
+    ledger: &Questions,
     appointments: impl Iterator<Item = (String, String)>,
 ) -> HashMap<(String, String), Personal> {
     let ask = LabelsAsk { appointments: appointments.collect() };

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{App, VerbError, VerbResult};
 use crate::evaluation::phone_of;
-use crate::ledger::{OptOut, OptOutChange, OptOutSide, OptOutsChanged, Pauses};
+use crate::ledger::{NumbersList, OptOut, OptOutChange, OptOutSide, OptOutsChanged, Outbox};
 use crate::personal::Personal;
 
 /// Numbers to be put on the list or taken off it.
@@ -21,17 +21,6 @@ pub struct OptOutAsk {
     pub reason: Option<String>,
 }
 
-/// A list of numbers.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum NumbersList {
-    /// Whoever doesn't want to be called.
-    #[default]
-    OptedOut,
-    /// At which somebody else answered; numbers are only taken off it.
-    WrongNumbers,
-}
-
 /// Changes the list; what is pending to a number that is put on it is cancelled.
 ///
 /// # Errors
@@ -39,11 +28,8 @@ pub enum NumbersList {
 pub async fn change(app: &App, actor: &str, ask: OptOutAsk) -> VerbResult<OptOutsChanged> {
     refuse(&ask)?;
     let OptOutAsk { phones, to, list, reason } = ask;
-    let change = OptOutChange { phones, to, reason, now: app.env.clock.now(), actor: actor.to_owned() };
-    Ok(match list {
-        NumbersList::OptedOut => app.ledger()?.opt_out(change).await?,
-        NumbersList::WrongNumbers => app.ledger()?.forget_wrong_numbers(change).await?,
-    })
+    let change = OptOutChange { list, phones, to, reason, now: app.env.clock.now(), actor: actor.to_owned() };
+    Ok(app.ledger()?.opt_out(change).await?)
 }
 
 /// Refuses a list in which a text is no number.

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{App, VerbError, VerbResult};
-use crate::ledger::{HoldChange, LoadedSchedule, Pause, Pauses, Resume, Runs};
+use crate::ledger::{HoldChange, LoadedSchedule, Outbox, Pause, Resume};
 
 /// The state after the change.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -91,7 +91,7 @@ pub(super) async fn refuse_unknown(app: &App, schedule: Option<&str>) -> VerbRes
     let Some(name) = schedule else { return Ok(()) };
     match (app.schedule(name), &app.env.ledger) {
         (Ok(_) | Err(VerbError::RefusedSchedule { .. }), _) => Ok(()),
-        (Err(_), Some(ledger)) if !ledger.schedules(Some(name)).await?.is_empty() => Ok(()),
+        (Err(_), Some(ledger)) if !ledger.schedules(Some(name.to_owned())).await?.is_empty() => Ok(()),
         (Err(unknown), _) => Err(unknown),
     }
 }
@@ -99,7 +99,7 @@ pub(super) async fn refuse_unknown(app: &App, schedule: Option<&str>) -> VerbRes
 /// A pause needs a schedule that the ledger knows: one that no service has loaded yet is loaded first.
 async fn introduce(app: &App, actor: &str, name: &str) -> VerbResult<()> {
     let ledger = app.ledger()?;
-    let is_known = !ledger.schedules(Some(name)).await?.is_empty();
+    let is_known = !ledger.schedules(Some(name.to_owned())).await?.is_empty();
     let Ok(schedule) = app.schedule(name) else { return Ok(()) };
     if !is_known {
         let loaded = LoadedSchedule::of(&schedule, app.env.clock.now(), actor);

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::redact::{self, Reveal};
 use super::{App, VerbError, VerbResult, phones};
 use crate::audit::{AuditFilter, AuditRow};
-use crate::ledger::{FoundAppointment, FoundPeople, Log, Outbox, PeopleAsk, ReminderAsk, ReminderRow};
+use crate::ledger::{FoundAppointment, FoundPeople, PeopleAsk, ReminderAsk, ReminderRow};
 use crate::personal::Personal;
 use crate::reminder::State;
 use crate::verbs::labels::Labels;

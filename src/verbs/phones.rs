@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{App, VerbError, VerbResult};
 use crate::audit::AuditFilter;
 use crate::evaluation::phone_of;
-use crate::ledger::{Log, Outbox, ReminderAsk};
+use crate::ledger::ReminderAsk;
 use crate::personal::Personal;
 
 /// How many of the newest calls are searched for the countries of their numbers.
@@ -54,7 +54,7 @@ pub async fn known_mark(app: &App, text: &str) -> VerbResult<String> {
     let ledger = app.ledger()?;
     let mut marks = Vec::new();
     for phone in read(app, text).await? {
-        let mark = ledger.phone_mark(&phone).await?;
+        let mark = ledger.phone_mark(phone).await?;
         let filter = AuditFilter { phone_mark: Some(mark.clone()), limit: Some(1), ..AuditFilter::default() };
         if !ledger.audit(filter).await?.is_empty() {
             marks.push(mark);

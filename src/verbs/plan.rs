@@ -12,7 +12,7 @@ use super::redact::{self, Reveal};
 use super::{App, VerbError, VerbResult};
 use crate::appointment;
 use crate::evaluation::{Env, evaluate, nominal_now};
-use crate::ledger::{Outbox, ReminderAsk};
+use crate::ledger::ReminderAsk;
 use crate::parallel;
 use crate::personal::Personal;
 use crate::plan::{Counts, Held, Occasion, Plan, PlannedReminder, Reminded, SkippedRow, closed_run_in_words};

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::{App, VerbError, VerbResult, audit};
 use crate::audit::{AuditFilter, Event};
 use crate::evaluation::{Env, evaluate, nominal_now};
-use crate::ledger::{KnowledgeAsk, Outbox, ReminderAsk, Runs, RunsAsk};
+use crate::ledger::{KnowledgeAsk, ReminderAsk, RunsAsk};
 use crate::personal::Personal;
 use crate::plan::{Occasion, Plan, PlannedReminder};
 use crate::reminder::State;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashSet};
 
 use super::{App, VerbResult};
-use crate::ledger::{RunRow, Runs};
+use crate::ledger::RunRow;
 use crate::schedule::spanned::{self, Node};
 use crate::schedule::{Schedule, ScheduleMode};
 
@@ -17,7 +17,7 @@ pub async fn shadow_texts(app: &App, schedule: &Schedule, runs: &[RunRow]) -> Ve
     for hash in hashes {
         let is_shadow = match hash == schedule.text_hash {
             true => schedule.mode == ScheduleMode::Shadow,
-            false => app.ledger()?.schedule_text(hash).await?.is_some_and(|text| is_in_shadow_mode(&text)),
+            false => app.ledger()?.schedule_text(hash.to_owned()).await?.is_some_and(|text| is_in_shadow_mode(&text)),
         };
         found.extend(is_shadow.then(|| hash.to_owned()));
     }

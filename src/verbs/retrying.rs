@@ -7,7 +7,7 @@ use jiff::{Timestamp, ToSpan};
 use super::{App, VerbResult};
 use crate::audit::{AuditFilter, AuditRow, Event};
 use crate::delivery::waits_because;
-use crate::ledger::{Ledger, Log, Outbox, ReminderAsk, Tally};
+use crate::ledger::{Questions, ReminderAsk, Tally};
 use crate::reminder::{ReminderId, State};
 
 /// How many of a day's newest refusals are read: the reason of each schedule's last one is wanted.
@@ -17,7 +17,7 @@ const MAX_REFUSALS: u64 = 2_000;
 ///
 /// # Errors
 /// When the ledger can't be read.
-pub(super) async fn reasons(app: &App, ledger: &Ledger, tally: Tally) -> VerbResult<BTreeMap<String, String>> {
+pub(super) async fn reasons(app: &App, ledger: &Questions, tally: Tally) -> VerbResult<BTreeMap<String, String>> {
     end_settled(app, ledger).await?;
     let known = app.sender.as_ref().map(|sender| sender.troubles()).unwrap_or_default();
     if tally.pending == 0 {
@@ -32,7 +32,7 @@ pub(super) async fn reasons(app: &App, ledger: &Ledger, tally: Tally) -> VerbRes
 ///
 /// # Errors
 /// When the ledger can't be read.
-pub(crate) async fn end_settled(app: &App, ledger: &Ledger) -> VerbResult<()> {
+pub(crate) async fn end_settled(app: &App, ledger: &Questions) -> VerbResult<()> {
     let Some(sender) = &app.sender else { return Ok(()) };
     for (schedule, reminder) in sender.troubled() {
         let ask = ReminderAsk { id: Some(reminder), ..ReminderAsk::default() };
@@ -44,7 +44,7 @@ pub(crate) async fn end_settled(app: &App, ledger: &Ledger) -> VerbResult<()> {
     Ok(())
 }
 
-async fn of_log(ledger: &Ledger, now: Timestamp) -> VerbResult<BTreeMap<String, String>> {
+async fn of_log(ledger: &Questions, now: Timestamp) -> VerbResult<BTreeMap<String, String>> {
     let since = now.saturating_sub(24.hours()).unwrap_or(now);
     let of = |event: Event| {
         let (limit, event) = (Some(MAX_REFUSALS), Some(event.as_str().to_owned()));

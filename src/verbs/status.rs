@@ -12,9 +12,7 @@ use super::{App, VerbError, VerbResult, holds, last_run, retrying};
 use crate::audit::words::counted;
 use crate::audit::{AuditFilter, Event};
 use crate::ledger::gate::Hold;
-use crate::ledger::{
-    CanariesAsk, CanaryRow, Head, Holds, Ledger, Log, Outbox, Outcomes, RunRow, Runs, RunsAsk, Tally, WriteBacksAsk,
-};
+use crate::ledger::{CanariesAsk, CanaryRow, Head, Holds, Ledger, Questions, RunRow, RunsAsk, Tally, WriteBacksAsk};
 use crate::reminder::{CanaryState, RunState};
 use crate::schedule::{Schedule, ScheduleMode};
 
@@ -291,7 +289,7 @@ impl LedgerView {
 }
 
 /// The number of reminders that expired within the last day.
-async fn expired_lately(ledger: &dyn Log, now: jiff::Timestamp) -> VerbResult<u64> {
+async fn expired_lately(ledger: &Questions, now: jiff::Timestamp) -> VerbResult<u64> {
     let since = now.saturating_sub(24.hours()).unwrap_or(now);
     let event = Some(Event::ReminderExpired.as_str().to_owned());
     let filter = AuditFilter { since: Some(since), event, ..AuditFilter::default() };

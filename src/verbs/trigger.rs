@@ -10,7 +10,7 @@ use super::{App, Exit, VerbError, VerbResult, explain, holds, redact};
 use crate::delivery::{DeliveryScope, Sender};
 use crate::evaluation::{RunAsk, RunOutcome, evaluate, nominal_now, run_once};
 use crate::ledger::gate::Hold;
-use crate::ledger::{LedgerError, Outbox, RecordedRun, Runs, RunsAsk};
+use crate::ledger::{LedgerError, RecordedRun, RunsAsk};
 use crate::personal::Personal;
 use crate::plan::explain::Verdict;
 use crate::plan::{Counts, Occasion, Plan, Rehearsed, Reminded};

@@ -8,7 +8,7 @@ use super::{App, VerbError, VerbResult, ids};
 use crate::ledger::gate::Opening;
 use crate::ledger::life::too_late_to_resend;
 use crate::ledger::openings::Openings;
-use crate::ledger::{ByHand, Outbox, ReminderAsk, ReminderRow, Resolution, Resolve, Runs};
+use crate::ledger::{ByHand, Outbox, ReminderAsk, ReminderRow, Resolution, Resolve};
 use crate::personal::Personal;
 use crate::reminder::{CallOutcome, Lead, ReminderId, State};
 
@@ -137,7 +137,7 @@ async fn refuse_too_late(app: &App, ids: &[ReminderId]) -> VerbResult<()> {
 }
 
 async fn all_of(app: &App, schedule: &str) -> VerbResult<Vec<ReminderId>> {
-    if app.ledger()?.schedules(Some(schedule)).await?.is_empty() {
+    if app.ledger()?.schedules(Some(schedule.to_owned())).await?.is_empty() {
         app.schedule(schedule)?;
     }
     let states = vec![State::Uncertain];

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::{App, Reveal, VerbResult, redact};
 use crate::audit::{AuditFilter, Event};
-use crate::ledger::{Log, Outbox, ReminderAsk, ReminderRow};
+use crate::ledger::{ReminderAsk, ReminderRow};
 use crate::personal::Personal;
 use crate::reminder::State;
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{App, VerbResult, entry_of};
 use crate::audit::Event;
 use crate::audit::words::counted;
-use crate::ledger::{Log, Outbox, ReminderAsk};
+use crate::ledger::{Log, ReminderAsk};
 use crate::personal::Personal;
 use crate::reminder::ReminderId;
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::exposition::{Counters, Exposition};
 use super::site::Site;
 use crate::audit::AuditFilter;
-use crate::ledger::{LedgerResult, Log, Outbox};
+use crate::ledger::LedgerResult;
 use crate::verbs::{App, VerbResult, status};
 
 /// Rows of the log per read.

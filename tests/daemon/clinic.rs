@@ -13,7 +13,7 @@ use tickler::daemon::runs::Daemon;
 use tickler::daemon::startup::{Opened, open};
 use tickler::delivery::DeliveryScope;
 use tickler::http::Http;
-use tickler::ledger::{Ledger, Log, RunRow, Runs, RunsAsk};
+use tickler::ledger::{Ledger, RunRow, RunsAsk};
 use tickler::reminder::RunId;
 use tickler::sandbox;
 use tickler::settings::{Flags, ProcessEnvironment, Settings};

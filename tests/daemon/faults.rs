@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use tickler::audit::{Entry, Event};
 use tickler::clock::{Clock, ManualClock};
-use tickler::ledger::{Log, Outbox, RunStart, Runs, RunsAsk};
+use tickler::ledger::{Log, RunStart, Runs, RunsAsk};
 use tickler::reminder::{RunId, RunKind, RunState};
 use uuid::Uuid;
 

@@ -8,7 +8,6 @@ use jiff::Timestamp;
 use tickler::clock::Clock;
 use tickler::daemon::runs::Daemon;
 use tickler::daemon::watch::{Rest, Settling, Stillness, stamps};
-use tickler::ledger::Runs;
 use tickler::reminder::RunState;
 
 use crate::clinic::{Clinic, beat, runs, schedule_text};
@@ -172,7 +171,7 @@ async fn five_hundred_operations_call_nobody_from_half_a_file_and_lose_no_run_of
     let mut made: BTreeSet<&str> = BTreeSet::new();
     for run in &rows {
         made.insert(&run.schedule);
-        let text = daemon.app.env.ledger.as_ref().expect("a ledger").schedule_text(&run.text_hash).await;
+        let text = daemon.app.env.ledger.as_ref().expect("a ledger").schedule_text(run.text_hash.clone()).await;
         let text = text.expect("a look at a version").expect("every version that ran is kept");
         assert!(bench.whole.contains(&text), "{} ran from half a file", run.schedule);
     }

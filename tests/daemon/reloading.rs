@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use tickler::audit::Event;
-use tickler::ledger::Runs;
 use tickler::verbs::status::{LoadState, StatusAnswer, status};
 
 use crate::clinic::{Clinic, HEADER, at, count, ledger, run_lines, runs, schedule_text};
@@ -28,7 +27,7 @@ async fn a_file_that_broke_before_a_restart_runs_from_its_last_good_version_and_
     let daemon = &opened.daemon;
     clinic.beat_for(daemon, 1).await;
     assert_eq!(run_lines(daemon).await, ["2026-11-24T14:00:00Z scheduled done"]);
-    let text = ledger(daemon).schedule_text(&runs(daemon).await[0].text_hash).await.expect("read");
+    let text = ledger(daemon).schedule_text(runs(daemon).await[0].text_hash.clone()).await.expect("read");
     assert_eq!(text, Some(good()));
     assert_eq!(count(daemon, Event::ConfigRejected).await, 1);
     let answer = status(&daemon.app).await.expect("an answer");
@@ -108,7 +107,7 @@ async fn a_file_that_went_before_a_restart_is_gone_whatever_else_bears_its_name(
     std::fs::create_dir(clinic.path().join("schedules/day-before")).expect("a folder of that name");
     let opened = clinic.open().await;
     assert!(opened.daemon.app.folder().schedules.is_empty());
-    assert_eq!(ledger(&opened.daemon).schedules(Some("day-before")).await, Ok(Vec::new()));
+    assert_eq!(ledger(&opened.daemon).schedules(Some("day-before".into())).await, Ok(Vec::new()));
 }
 
 #[tokio::test(flavor = "multi_thread")]

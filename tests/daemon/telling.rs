@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tickler::daemon::runs::Daemon;
 use tickler::daemon::startup::open;
-use tickler::ledger::{HoldChange, Pause, Pauses, Resume};
+use tickler::ledger::{HoldChange, Outbox, Pause, Resume};
 use tickler::settings::TextOrSecret;
 
 use crate::clinic::{Clinic, HEADER, beat, ledger, schedule_text};

@@ -6,7 +6,6 @@ use std::time::Duration;
 use tickler::attempt::SettleTo;
 use tickler::clock::Clock;
 use tickler::delivery::{DeliveryScope, TestReminder};
-use tickler::ledger::{Log, Outbox};
 use tickler::reminder::{ReminderId, State};
 use tokio::sync::watch;
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tickler::clock::Clock;
-use tickler::ledger::{HoldChange, Machine, Outbox, Pauses, Resume};
+use tickler::ledger::{HoldChange, Machine, Outbox, Resume};
 use tickler::reminder::State;
 
 use crate::plain;

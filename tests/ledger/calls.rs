@@ -290,7 +290,7 @@ impl Single for Arc<Ledger> {
         self.runs(RunsAsk::Open).await
     }
     async fn schedule(&self, name: &str) -> LedgerResult<Option<ScheduleStanding>> {
-        Ok(self.schedules(Some(name)).await?.pop())
+        Ok(self.schedules(Some(name.to_owned())).await?.pop())
     }
     async fn postpone_run(&self, run: RunId, at: Timestamp, detail: &str) -> LedgerResult<RecordedRun> {
         self.record_run(record(run, at, RunEnd::Waiting(detail.to_owned()))).await

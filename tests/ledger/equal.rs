@@ -338,7 +338,7 @@ impl Course {
         let phones = (0..1 + self.below(2)).map(|_| self.pick(&PHONES).into()).collect();
         let to = self.pick(&[OptOutSide::On, OptOutSide::Off]);
         let (reason, actor) = (self.one_in(2).then(|| "they asked".to_owned()), "maria".to_owned());
-        Verb::OptOut(OptOutChange { phones, to, reason, now: self.now, actor })
+        Verb::OptOut(OptOutChange { list: NumbersList::OptedOut, phones, to, reason, now: self.now, actor })
     }
 
     fn by_hand(&mut self) -> Verb {
@@ -622,7 +622,7 @@ async fn asked(ledger: &mut Arc<Ledger>, maker: &dyn Maker, verb: Verb) -> Answe
         Verb::Append(entry) => Answer::of(&ledger.append(vec![entry]).await),
         Verb::OptOut(change) => Answer::of(&ledger.opt_out(change).await),
         Verb::Report(record) => Answer::of(&ledger.take_report(*record).await),
-        Verb::SetOutcome(word) => Answer::of(&ledger.set_outcome(word).await),
+        Verb::SetOutcome(word) => Answer::of(&ledger.by_hand(ByHand::Outcome(word)).await),
         Verb::Unreported(ask) => Answer::of(&ledger.pass_unreported(ask).await),
         Verb::WrittenBack(ended) => Answer::of(&ledger.settle_write_back(ended).await),
         Verb::Acknowledge(ask) => Answer::of(&ledger.acknowledge_write_backs(ask).await),
@@ -742,11 +742,11 @@ async fn contents(ledger: &Arc<Ledger>, course: &Course) -> Vec<String> {
         }
     }
     lines.push(format!("{:?}", ledger.schedules(None).await));
-    lines.push(format!("{:?}", ledger.schedule_text("hash1").await));
+    lines.push(format!("{:?}", ledger.schedule_text("hash1".into()).await));
     lines.push(format!("{:?}", ledger.optouts().await));
     lines.push(format!("{:?}", ledger.tally().await));
     lines.push(format!("{:?}", ledger.holds(Machine::default()).await));
-    lines.push(format!("{:?}", ledger.next_due(&SCHEDULES.map(str::to_owned)).await));
+    lines.push(format!("{:?}", ledger.next_due(SCHEDULES.map(str::to_owned).into()).await));
     let found = ledger.verify().await.expect("a walk");
     lines.push(format!("{} {} {:?}", found.rows, found.head.seq, found.broken));
     lines

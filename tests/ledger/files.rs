@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 use tickler::ledger::sqlite::{self, LedgerAccess, Restore, restore};
-use tickler::ledger::{Ledger, LedgerError, Log, Outbox};
+use tickler::ledger::{Ledger, LedgerError, Outbox};
 use tickler::zones::Zones;
 
 use crate::Maker;

@@ -1,6 +1,6 @@
 //! Many at once: what waits is committed together, and each is still settled by itself.
 
-use tickler::ledger::{Effect, Outbox, RunEnd, Runs, SettleTo, Settlement, Tally};
+use tickler::ledger::{Effect, RunEnd, Runs, SettleTo, Settlement, Tally};
 use tickler::plan::PlannedReminder;
 use tickler::reminder::RunKind;
 

@@ -6,8 +6,8 @@ use std::sync::{Arc, LazyLock};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tickler::ledger::{
-    Forget, Inbox, Ledger, Log, OptOutChange, OptOutSide, Outbox, Pauses, PostRow, PostStanding, PostTaken, PostsAsk,
-    Prune, ReminderAsk, TakePost, Withdraw, Withdrawal,
+    Forget, Ledger, Log, NumbersList, OptOutChange, OptOutSide, Outbox, PostRow, PostStanding, PostTaken, PostsAsk,
+    Prune, ReminderAsk, Runs, TakePost, Withdraw, Withdrawal,
 };
 use tickler::reminder::{Priority, ReminderId, RunKind, SkipReason, State};
 use tickler::schedule::{Schedule, ScheduleMode, read};
@@ -127,6 +127,7 @@ async fn the_hour_has_room_for_so_many_new_requests_and_one_id_asks_for_one_numb
     for maker in makers() {
         let ledger = maker.open();
         let change = OptOutChange {
+            list: NumbersList::OptedOut,
             phones: vec![BEN.into()],
             to: OptOutSide::On,
             reason: None,

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use tickler::ledger::sqlite::{self, LedgerAccess, Restore, Steps, restore_by};
-use tickler::ledger::{AcceptLoss, Ledger, LedgerResult, Log, Outbox, Recover, Restored, Runs, SettleTo};
+use tickler::ledger::{AcceptLoss, Ledger, LedgerResult, Outbox, Recover, Restored, SettleTo};
 use tickler::reminder::State;
 use tickler::zones::Zones;
 

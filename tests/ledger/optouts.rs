@@ -10,6 +10,7 @@ use crate::makers;
 
 fn change(phones: &[&str], to: OptOutSide, second: i64) -> OptOutChange {
     OptOutChange {
+        list: NumbersList::OptedOut,
         phones: phones.iter().map(|phone| Personal::from(*phone)).collect(),
         to,
         reason: Some("she asked".to_owned()),

@@ -195,7 +195,10 @@ async fn who_opts_out_in_a_call_is_called_by_no_schedule_also_against_a_persons_
             actor: "maria".to_owned(),
             now: at(30),
         };
-        assert_eq!(ledger.set_outcome(word).await.expect("it is set").outcome, Some(CallOutcome::Confirmed));
+        assert_eq!(
+            ledger.by_hand(ByHand::Outcome(word)).await.expect("it is set").outcome,
+            Some(CallOutcome::Confirmed)
+        );
         let stop = json!({"reminder_id": id.to_string(), "call_id": "k1", "status": "COMPLETED", "outcome": "stop"});
         assert_eq!(report(&ledger, stop, 60).await.outcome, Some(CallOutcome::Confirmed), "a person is above a record");
         assert_eq!(state(&ledger, other).await, State::Cancelled);
@@ -216,11 +219,12 @@ async fn a_person_says_what_became_of_a_call_that_was_sent() {
             actor: "maria".to_owned(),
             now: at(second),
         };
-        let refused = ledger.set_outcome(word(CallOutcome::Confirmed, 0)).await.expect_err("it was not sent");
+        let refused =
+            ledger.by_hand(ByHand::Outcome(word(CallOutcome::Confirmed, 0))).await.expect_err("it was not sent");
         assert!(refused.to_string().contains("was not sent"), "{refused}");
         send(&ledger, at(1), SettleTo::Delivered).await;
         for (outcome, second) in [(CallOutcome::Confirmed, 60), (CallOutcome::NoAnswer, 61)] {
-            let row = ledger.set_outcome(word(outcome, second)).await.expect("it is set");
+            let row = ledger.by_hand(ByHand::Outcome(word(outcome, second))).await.expect("it is set");
             assert_eq!((row.outcome, row.outcome_at), (Some(outcome), Some(at(second))), "the later word holds");
         }
         assert_eq!(count_of(&ledger, "operator.outcome").await, 2);

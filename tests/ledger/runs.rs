@@ -143,7 +143,7 @@ async fn one_schedule_is_known_by_its_name_with_its_text_and_its_pause_until_it_
         let known = ledger.schedule(SCHEDULE).await.expect("read").expect("it is known");
         let all = ledger.schedules(None).await.expect("read");
         assert_eq!(all.iter().filter(|standing| **standing == known).count(), 1);
-        assert_eq!(ledger.schedule_text(&known.text_hash).await.expect("read").as_deref(), Some("text"));
+        assert_eq!(ledger.schedule_text(known.text_hash.clone()).await.expect("read").as_deref(), Some("text"));
         ledger.remove_schedule(SCHEDULE, at(30), "service").await.expect("removed");
         assert_eq!(ledger.schedule(SCHEDULE).await, Ok(None));
     }

@@ -59,7 +59,7 @@ async fn a_retry_waits_for_its_time_and_says_when() {
         send(&ledger, at(1), again(at(30))).await;
         let taken = take(&ledger, at(29)).await;
         assert_eq!((taken.intents.len(), taken.wake_at), (0, Some(at(30))));
-        assert_eq!(ledger.next_due(&[SCHEDULE.to_owned()]).await, Ok(Some(at(30))));
+        assert_eq!(ledger.next_due(vec![SCHEDULE.to_owned()]).await, Ok(Some(at(30))));
         assert_eq!(take(&ledger, at(30)).await.intents.len(), 1);
     }
 }

@@ -2,7 +2,7 @@
 //! begins.
 
 use tickler::audit::{AuditFilter, AuditRow};
-use tickler::ledger::{Log, Outbox, Resolution, SettleTo, TakeIntents};
+use tickler::ledger::{Outbox, Resolution, SettleTo, TakeIntents};
 use tickler::plan::PlannedReminder;
 use tickler::reminder::State;
 

@@ -12,9 +12,7 @@ use tickler::delivery::{DeliveryScope, Sender, SenderParts};
 use tickler::evaluation::{Env, SharedReads};
 use tickler::http::Http;
 use tickler::ledger::sqlite::{self, LedgerAccess};
-use tickler::ledger::{
-    Ledger, LedgerError, Log, Outbox, ReminderAsk, ReminderRow, ReminderTerms, RunEnd, RunRecord, Runs,
-};
+use tickler::ledger::{Ledger, LedgerError, ReminderAsk, ReminderRow, ReminderTerms, RunEnd, RunRecord, Runs};
 use tickler::plan::PlannedReminder;
 use tickler::reminder::{ReminderId, RunKind, State};
 use tickler::schedule::{Schedule, load};

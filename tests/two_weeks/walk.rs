@@ -10,11 +10,11 @@ use tickler::clock::Clock;
 use tickler::daemon::runs::Daemon;
 use tickler::daemon::startup::{Opened, open};
 use tickler::delivery::DeliveryScope;
-use tickler::ledger::{OptOutSide, Outbox, ReminderAsk, ReminderRow, RunRow, Runs, RunsAsk};
+use tickler::ledger::{NumbersList, OptOutSide, ReminderAsk, ReminderRow, RunRow, RunsAsk};
 use tickler::reminder::ReminderId;
 use tickler::settings::Rate;
 use tickler::verbs::held::{ApproveAsk, RejectAsk, approve, reject};
-use tickler::verbs::optout::{NumbersList, OptOutAsk, change};
+use tickler::verbs::optout::{OptOutAsk, change};
 use tickler::verbs::pause::{PauseAsk, pause, resume};
 use tickler::zones::{Wall, Zone, Zones};
 

@@ -55,9 +55,11 @@ pub struct OptOut {
     pub reason: Option<String>,
 }
 
-/// Numbers put on the opt-out list, or taken off it.
+/// Numbers put on a list of numbers that are not called, or taken off it.
 #[derive(Debug, Clone)]
 pub struct OptOutChange {
+    /// Which list.
+    pub list: NumbersList,
     /// E.164.
     pub phones: Vec<Personal>,
     /// Whether the numbers are put on the list or taken off it.
@@ -70,7 +72,18 @@ pub struct OptOutChange {
     pub actor: String,
 }
 
-/// Whether a number is to be on the opt-out list.
+/// A list of numbers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NumbersList {
+    /// Whoever doesn't want to be called.
+    #[default]
+    OptedOut,
+    /// At which somebody else answered; numbers are only taken off it, whatever side is asked for.
+    WrongNumbers,
+}
+
+/// Whether a number is to be on the list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OptOutSide {

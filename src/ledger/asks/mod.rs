@@ -10,7 +10,7 @@ mod runs;
 mod write_backs;
 
 pub use canaries::{BeginCanary, CanariesAsk, CanaryPurpose, CanaryRow, SettledCanary};
-pub use holds::{HoldChange, OptOut, OptOutChange, OptOutSide, OptOutsChanged, Pause, Resume};
+pub use holds::{HoldChange, NumbersList, OptOut, OptOutChange, OptOutSide, OptOutsChanged, Pause, Resume};
 pub use inbox::{
     BodyDigest, MINUTES_OF_RATE, PostRow, PostStanding, PostTaken, PostsAsk, RequestedCall, TakePost, Withdraw,
     Withdrawal,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::OutcomeByHand;
 use crate::attempt::{Intent, Settlement};
 use crate::ledger::gate::{Hold, Machine};
 use crate::personal::Personal;
@@ -160,6 +161,8 @@ pub enum ByHand {
     Resolve(Resolve),
     /// The cancellation of a pending one: it is not sent, and no plan brings it back.
     Cancel(CancelByHand),
+    /// What became of its call.
+    Outcome(OutcomeByHand),
 }
 
 /// How a person resolves an uncertain reminder.

@@ -81,7 +81,7 @@ pub fn open(memory: &Memory, zones: Zones) -> LedgerResult<Arc<Ledger>> {
         jobs.work(&MemoryStore::new(of_writer));
         drop(lock);
     })?;
-    Ok(Ledger::new(Some(writer), Arc::new(MemoryReads { memory: memory.clone() })))
+    Ok(Ledger::new(Some(writer), MemoryReads { memory: memory.clone() }))
 }
 
 /// Lets one ledger at a time write.

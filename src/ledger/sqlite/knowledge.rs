@@ -12,7 +12,7 @@ use super::readers::Reader;
 use super::schedules;
 use crate::attempt::TargetAddress;
 use crate::ledger::chain::{Hash, PhoneKey};
-use crate::ledger::opened::in_order;
+use crate::ledger::questions::in_order;
 use crate::ledger::returning::{self, Returning};
 use crate::ledger::{KnowledgeAsk, LastCalledAsk, LedgerError, LedgerResult, OptOut};
 use crate::personal::Personal;

@@ -131,7 +131,7 @@ fn open_for_reading(path: &Path) -> LedgerResult<Arc<Ledger>> {
         continuity::loss_for_reader(path, &reader.conn, testimony)
     })?;
     let (path, steps) = (path.to_owned(), Steps::default());
-    Ok(Ledger::new(None, Arc::new(SqliteReads { path, readers, found, continuity: None, steps })))
+    Ok(Ledger::new(None, SqliteReads { path, readers, found, continuity: None, steps }))
 }
 
 /// Like [`open`] for writing, by steps that can be watched.
@@ -160,5 +160,5 @@ pub fn open_by(path: impl AsRef<Path>, zones: Zones, steps: Steps) -> LedgerResu
     })?;
     let path = path.to_owned();
     let reads = SqliteReads { path, readers, found: None, continuity: Some(continuity), steps };
-    Ok(Ledger::new(Some(writer), Arc::new(reads)))
+    Ok(Ledger::new(Some(writer), reads))
 }

@@ -10,8 +10,8 @@ use crate::ledger::outcomes::{self, CallRow, Digest};
 use crate::ledger::store::{LearntNumber, ManyReminders, OneReminder, Put};
 use crate::ledger::write_backs::NewOutcome;
 use crate::ledger::{
-    LedgerError, LedgerResult, OptOutChange, OptOutSide, OutcomeByHand, OutcomeTerms, RecordOrigin, RecordedCall,
-    ReminderRow, ReportTaken, Unreported,
+    LedgerError, LedgerResult, NumbersList, OptOutChange, OptOutSide, OutcomeByHand, OutcomeTerms, RecordOrigin,
+    RecordedCall, ReminderRow, ReportTaken, Unreported,
 };
 use crate::outcome::Report;
 use crate::outcome::matching::{self, Unmatched, was_sent};
@@ -193,8 +193,8 @@ impl Tx<'_> {
     fn learn_opt_out(&self, held: &LoadedReminder, now: Timestamp, actor: &str) -> LedgerResult<()> {
         let Some(phone) = held.phone.clone() else { return Ok(()) };
         let reason = Some("said so in a call".to_owned());
-        let (phones, to, actor) = (vec![phone], OptOutSide::On, actor.to_owned());
-        self.opt_out(&OptOutChange { phones, to, reason, now, actor }).map(drop)
+        let (list, phones, to) = (NumbersList::OptedOut, vec![phone], OptOutSide::On);
+        self.opt_out(&OptOutChange { list, phones, to, reason, now, actor: actor.to_owned() }).map(drop)
     }
 
     /// What ended with an unknown fate is delivered where a record of its call had come before.

@@ -8,7 +8,7 @@ use super::{SHADOW_STEP, in_words, reminders_of};
 use crate::audit::{AuditFilter, AuditRow, Event};
 use crate::evaluation::with_holidays;
 use crate::ledger::held_runs::REJECTED;
-use crate::ledger::{ReminderRow, RunRow, Runs, RunsAsk};
+use crate::ledger::{ReminderRow, RunRow, RunsAsk};
 use crate::plan::explain::{Explanation, OtherStart, RuleStep, StepResult, Verdict};
 use crate::plan::rules::{self, rule_of};
 use crate::plan::{Occasion, due_windows};
@@ -24,7 +24,7 @@ pub async fn explain_run(app: &App, name: &str, appointment: &str, run: RunId) -
     let ledger = app.ledger()?;
     let row = ledger.runs(RunsAsk::Id(run)).await?.pop().filter(|row| row.schedule == name);
     let row = row.ok_or_else(|| VerbError::Failed(format!("the ledger has no run {run} of `{name}`")))?;
-    let text = ledger.schedule_text(&row.text_hash).await?;
+    let text = ledger.schedule_text(row.text_hash.clone()).await?;
     let path = app.settings.schedules.join(format!("{name}.toml"));
     let then = text.and_then(|text| load::one(&path, &text, &app.env.zones).schedule);
     // calendar files are read as they are now; without them the dates of the schedule itself decide

@@ -2,7 +2,7 @@
 
 use super::wall;
 use crate::audit::{AuditFilter, AuditRow, Event};
-use crate::ledger::{Ledger, Log, ReminderRow};
+use crate::ledger::{Questions, ReminderRow};
 use crate::reminder::State;
 use crate::schedule::Schedule;
 use crate::verbs::{App, VerbResult};
@@ -32,7 +32,7 @@ fn newest(event: Event) -> AuditFilter {
 }
 
 /// The row of the restore or of the accepted loss before that doubt, or that came with it.
-async fn forgetting(ledger: &Ledger, reason: &str, doubt: &AuditRow) -> VerbResult<Option<AuditRow>> {
+async fn forgetting(ledger: &Questions, reason: &str, doubt: &AuditRow) -> VerbResult<Option<AuditRow>> {
     let latest = AuditFilter { reason: Some(reason.to_owned()), ..newest(Event::ServiceRecovered) };
     let before = AuditFilter { before_seq: Some(doubt.seq), ..latest.clone() };
     Ok(match ledger.audit(before).await?.pop() {

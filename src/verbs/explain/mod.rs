@@ -10,7 +10,7 @@ use super::plan::SHADOW_NOTE;
 use super::{App, VerbError, VerbResult, holds, redact};
 use crate::evaluation::{self, nominal_now};
 use crate::ledger::gate::Hold;
-use crate::ledger::{Outbox, Outcomes, ReminderAsk, ReminderRow, Runs, RunsAsk, WriteBacksAsk};
+use crate::ledger::{ReminderAsk, ReminderRow, RunsAsk, WriteBacksAsk};
 use crate::plan::Occasion;
 use crate::plan::explain::{Explanation, RuleStep, StepResult, Verdict};
 use crate::plan::rules::rule_of;

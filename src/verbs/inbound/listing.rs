@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::{App, VerbResult, newest};
 use crate::audit::words;
-use crate::ledger::{Inbox as _, Ledger, Outbox as _, PostRow, PostStanding, PostsAsk, ReminderAsk, ReminderRow};
+use crate::ledger::{PostRow, PostStanding, PostsAsk, Questions, ReminderAsk, ReminderRow};
 use crate::reminder::{CallOutcome, Lead, ReminderId, SkipReason, State};
 use crate::schedule::Schedule;
 
@@ -157,7 +157,7 @@ pub async fn list(app: &App, ask: &RequestListAsk) -> VerbResult<Vec<ListedReque
 }
 
 /// The first calls of requests, by schedule, id and receipt. Few are asked for one by one, many are read at once.
-async fn calls_of(ledger: &Ledger, posts: &[PostRow], ask: &RequestListAsk) -> VerbResult<CallsOfRequests> {
+async fn calls_of(ledger: &Questions, posts: &[PostRow], ask: &RequestListAsk) -> VerbResult<CallsOfRequests> {
     let all = ReminderAsk { schedule: ask.schedule.clone(), ..ReminderAsk::default() };
     let one_by_one = |post: &PostRow| ReminderAsk {
         schedule: Some(post.schedule.clone()),

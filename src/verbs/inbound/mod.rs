@@ -12,7 +12,7 @@ use super::{App, Exit, VerbError, VerbResult, holds};
 use crate::evaluation::{NotPosted, Post, take_post};
 use crate::formats::posted::{self, NoRequest, PostedForm};
 use crate::ledger::inbox;
-use crate::ledger::{Inbox as _, Outbox as _, PostRow, PostTaken, PostsAsk, ReminderAsk, ReminderRow, RequestedCall};
+use crate::ledger::{PostRow, PostTaken, PostsAsk, ReminderAsk, ReminderRow, RequestedCall, Runs};
 use crate::ledger::{PostStanding, Withdraw, Withdrawal};
 use crate::personal::Personal;
 use crate::reminder::{CallOutcome, Lead, ReminderId, State};

@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{App, VerbResult, ids};
 use crate::ledger::{
-    AcknowledgeWriteBacks, CallAgain, CalledAgain, CallsOf, Outbox, OutcomeByHand, Outcomes, ReminderAsk, ReminderRow,
-    ReportedCall, WriteBackRow, WriteBacksAsk,
+    AcknowledgeWriteBacks, ByHand, CallAgain, CalledAgain, CallsOf, Outbox, OutcomeByHand, Outcomes, ReminderAsk,
+    ReminderRow, ReportedCall, WriteBackRow, WriteBacksAsk,
 };
 use crate::reminder::{CallOutcome, Lead, ReminderId, State, WriteBackState};
 
@@ -147,7 +147,7 @@ pub async fn set(app: &App, actor: &str, ask: SetOutcomeAsk) -> VerbResult<Outco
     let reminder_id = ids::reminder(app, &id, None, &[]).await?;
     let (terms, now) = (terms::of(app, None), app.env.clock.now());
     let word = OutcomeByHand { reminder_id, outcome, reason, terms, actor: actor.to_owned(), now };
-    let row = app.ledger()?.set_outcome(word).await?;
+    let row = app.ledger()?.by_hand(ByHand::Outcome(word)).await?;
     nudge(app);
     Ok(with_calls(app, vec![row]).await?.remove(0))
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::ledger::{Ledger, LedgerResult, Outcomes};
+use crate::ledger::{LedgerResult, Questions};
 use crate::outcome::signs::{self, AcceptedCall, Silence};
 use crate::schedule::{OutcomeSpec, Schedule};
 use crate::verbs::App;
@@ -35,7 +35,7 @@ impl ScheduleSigns {
 ///
 /// # Errors
 /// When the ledger can't be read.
-pub async fn of(app: &App, ledger: &Ledger, now: Timestamp) -> LedgerResult<BTreeMap<String, ScheduleSigns>> {
+pub async fn of(app: &App, ledger: &Questions, now: Timestamp) -> LedgerResult<BTreeMap<String, ScheduleSigns>> {
     let folder = app.folder();
     let told: Vec<(&Arc<Schedule>, &OutcomeSpec)> =
         folder.schedules.values().filter_map(|schedule| Some((schedule, schedule.outcome.as_ref()?))).collect();

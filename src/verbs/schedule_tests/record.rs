@@ -17,7 +17,7 @@ use super::judge::{Bench, RowKey, judge, keys_in, keys_of, plan_of};
 use super::{App, VerbError, VerbResult, bench, path_of_tests};
 use crate::appointment::mapping::Mapping;
 use crate::evaluation::{evaluate, nominal_now, open_source, read_window};
-use crate::ledger::{KnowledgeAsk, Runs};
+use crate::ledger::KnowledgeAsk;
 use crate::plan::{self, ComparableRuns, Knowledge, Occasion, Plan, PlannedReminder, Rehearsed, SkippedRow};
 use crate::reminder::SkipReason;
 use crate::row::{Record, RecordSink, Row};

@@ -15,7 +15,7 @@ use crate::appointment::mapping::Mapping;
 use crate::evaluation::{
     Env, EvaluationError, new_reminder_id, open_source, read_do_not_call, read_window, with_holidays,
 };
-use crate::ledger::{KnowledgeAsk, Runs};
+use crate::ledger::KnowledgeAsk;
 use crate::personal::Personal;
 use crate::plan::{Knowledge, Occasion, Plan, PlanRequest, plan, windows};
 use crate::row::{Record, RecordSink, Row};

@@ -11,12 +11,12 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 
 use super::{failure, optouts};
 use crate::audit::times;
-use crate::ledger::{OptOutSide, OptOutsChanged, Outbox, ReminderAsk, Resolution};
+use crate::ledger::{NumbersList, OptOutSide, OptOutsChanged, ReminderAsk, Resolution};
 use crate::personal::Personal;
 use crate::reminder::{RunState, State as ReminderState};
 use crate::verbs::cancel::CancelAsk;
 use crate::verbs::held::{ApproveAsk, RejectAsk};
-use crate::verbs::optout::{NumbersList, OptOutAsk};
+use crate::verbs::optout::OptOutAsk;
 use crate::verbs::pause::PauseAsk;
 use crate::verbs::trigger::TriggerAnswer;
 use crate::verbs::uncertain::ResolveAsk;

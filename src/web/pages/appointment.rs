@@ -6,7 +6,7 @@ use axum::extract::{Extension, RawQuery, State};
 use axum::response::Response;
 
 use super::{asked_for, done, failure, page as answer};
-use crate::ledger::{Runs, RunsAsk};
+use crate::ledger::RunsAsk;
 use crate::plan::explain::Verdict;
 use crate::verbs::audit::{ShowAsk, Story, show};
 use crate::verbs::{Request, Reveal, VerbError, VerbResult, explain, perform};

@@ -13,7 +13,7 @@ use super::calls::{asked_calls, filter};
 use super::failure;
 use crate::audit::export::{ExportEnd, FIELDS, csv_cells, json_line};
 use crate::audit::{AuditFilter, AuditRow};
-use crate::ledger::Ledger;
+use crate::ledger::Questions;
 use crate::verbs::audit::{ExportBegun, begin_export, bounded_page};
 use crate::verbs::{VerbError, VerbResult};
 use crate::web::guard::SubmittedForm;
@@ -47,7 +47,7 @@ async fn begin(site: &Site, visitor: &Visitor, fields: &SubmittedForm) -> VerbRe
     };
     let ExportBegun { filter, first } = begin_export(&site.app, &visitor.name, filter).await?;
     let pages = ExportPages {
-        ledger: Arc::clone(site.app.ledger()?),
+        ledger: site.app.ledger()?.questions(),
         filter,
         waiting: VecDeque::from([first]),
         end: ExportEnd::default(),
@@ -68,7 +68,7 @@ enum Stage {
 
 /// An export that is being streamed.
 struct ExportPages {
-    ledger: Arc<Ledger>,
+    ledger: Questions,
     filter: AuditFilter,
     waiting: VecDeque<Vec<AuditRow>>,
     end: ExportEnd,
@@ -100,7 +100,7 @@ impl ExportPages {
         let page = match self.waiting.pop_front() {
             Some(page) => page,
             None => {
-                let page = bounded_page(self.ledger.as_ref(), self.filter.clone()).await;
+                let page = bounded_page(&self.ledger, self.filter.clone()).await;
                 page.inspect_err(|_| self.stage = Stage::Over)?
             }
         };

@@ -8,7 +8,7 @@ use axum::response::Response;
 use futures_util::future::{Either, join_all, select};
 
 use super::{asked_for, done, page as answer};
-use crate::ledger::{RunRow, Runs, RunsAsk};
+use crate::ledger::{RunRow, RunsAsk};
 use crate::verbs::{VerbError, VerbResult, held, uncertain};
 use crate::web::guard::SubmittedForm;
 use crate::web::site::{Site, Visitor};

@@ -10,7 +10,7 @@ use jiff::civil::Date;
 
 use super::{asked_for, page as answer};
 use crate::audit::{AuditFilter, AuditRow, words};
-use crate::ledger::{FatesAsk, Log, RunRow, Runs, RunsAsk};
+use crate::ledger::{FatesAsk, RunRow, RunsAsk};
 use crate::reminder::{RunId, RunState};
 use crate::verbs::labels::Labels;
 use crate::verbs::{VerbError, VerbResult};

@@ -8,9 +8,7 @@ use futures_util::future::try_join4;
 use jiff::{Timestamp, ToSpan as _};
 
 use super::{asked_for, page as answer};
-use crate::ledger::{
-    CalledWith, Ledger, LedgerResult, Outbox, Outcomes, OutcomesAsk, ReminderAsk, ReminderRow, UnansweredAsk,
-};
+use crate::ledger::{CalledWith, LedgerResult, OutcomesAsk, Questions, ReminderAsk, ReminderRow, UnansweredAsk};
 use crate::reminder::{self, CallOutcome};
 use crate::verbs::inbound::listing::{self, ListedRequest, RequestListAsk};
 use crate::verbs::labels::Labels;
@@ -95,7 +93,7 @@ async fn read(site: &Site, visitor: &Visitor, form: &SubmittedForm) -> VerbResul
 }
 
 /// The latest calls with the outcome that is asked for; none where none is.
-async fn listed(ledger: &Ledger, asked: &OutcomeFilter, since: Timestamp) -> LedgerResult<Vec<ReminderRow>> {
+async fn listed(ledger: &Questions, asked: &OutcomeFilter, since: Timestamp) -> LedgerResult<Vec<ReminderRow>> {
     let Some(outcome) = asked.outcome else { return Ok(Vec::new()) };
     let ask = CalledWith { since, schedule: asked.schedule.clone(), outcome, limit: MAX_LISTED as u64 };
     let ids = ledger.called_with(ask).await?;

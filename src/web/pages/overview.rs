@@ -8,7 +8,7 @@ use axum::response::Response;
 use futures_util::future::try_join;
 
 use super::{asked_for, done, page as answer};
-use crate::ledger::{FatesAsk, Log, Outbox, Runs, RunsAsk, SLOT_MICROS};
+use crate::ledger::{FatesAsk, RunsAsk, SLOT_MICROS};
 use crate::settings::Rate;
 use crate::verbs::{App, VerbResult, rehearsal, status};
 use crate::web::guard::SubmittedForm;
@@ -45,7 +45,7 @@ async fn read(site: &Site, visitor: &Visitor, form: &SubmittedForm) -> VerbResul
     let left = queue::waiting(&slots, &lanes, moments.now());
     let today = moments.today();
     let names: Vec<String> = app.folder().schedules.keys().cloned().collect();
-    let next_call = app.ledger()?.next_due(&names).await?.filter(|at| *at > moments.now());
+    let next_call = app.ledger()?.next_due(names).await?.filter(|at| *at > moments.now());
     let next_call = next_call.map(|at| moments.of(None, at));
     Ok(OverviewPage {
         frame: site.frame(visitor, MenuPlace::Overview, "Overview", &moments).after(done(form)).live(),

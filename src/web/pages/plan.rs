@@ -9,7 +9,7 @@ use futures_util::future::{Either, join_all, select};
 use jiff::Timestamp;
 
 use super::{asked_for, page as answer};
-use crate::ledger::{Runs, RunsAsk};
+use crate::ledger::RunsAsk;
 use crate::schedule::Schedule;
 use crate::verbs::plan::{ShownPlan, When, beginning};
 use crate::verbs::{App, VerbError, VerbResult, waiting};
