@@ -24,6 +24,24 @@ use crate::seeded::{Seed, SeededMap};
 const KNOWN: &str = "SELECT appointment_id, starts_at, lead, id, state, due_at, updated_at, unknown_fates, person, due_day, trial, \
     outcome, withdrawn FROM reminder";
 
+// Both find their rows by an index and then read them in the order of the file: in the order of the index, each page would be read
+// once for each of its rows as soon as the table is larger than the connection's cache.
+
+/// A schedule's reminders for starts in a range.
+fn started() -> String {
+    format!("{KNOWN} WHERE nr IN (SELECT nr FROM reminder WHERE schedule = ?1 AND starts_at >= ?2 AND starts_at < ?3)")
+}
+
+/// An account's calls of a range of days that count for the person.
+fn counted_calls() -> String {
+    format!(
+        "SELECT person, due_day, id, appointment_id, starts_at, nullif(schedule, ?4), root, due_at FROM reminder WHERE nr IN \
+        (SELECT nr FROM reminder WHERE account = ?1 AND due_day BETWEEN ?2 AND ?3) \
+        AND state IN ({}) AND (trial IS NULL OR trial = ?5) AND (substr(lead, 1, 3) = 'now') = ?6",
+        *COUNTED
+    )
+}
+
 fn known(row: &Row<'_>, schedule: &Arc<str>, target: Option<&Hash>) -> rusqlite::Result<(ReminderKey, KnownReminder)> {
     let schedule = Arc::clone(schedule);
     let key = ReminderKey { schedule, appointment_id: row.get(0)?, starts_at: time(row, 1)?, lead: word(row, 2)? };
@@ -58,7 +76,7 @@ pub(super) fn load(reader: &Reader, ask: &KnowledgeAsk) -> LedgerResult<Knowledg
     for found in conn.prepare_cached(&pending)?.query_map([&ask.schedule], |row| known(row, &schedule, target))? {
         reminders.extend([found?]);
     }
-    let started = format!("{KNOWN} WHERE schedule = ?1 AND starts_at >= ?2 AND starts_at < ?3");
+    let started = started();
     for (from, until) in &ask.windows {
         let values = params![ask.schedule, micros(*from), micros(*until)];
         for found in conn.prepare_cached(&started)?.query_map(values, |row| known(row, &schedule, target))? {
@@ -108,13 +126,8 @@ type CallsByDay = SeededMap<(Personal, Date), Vec<PersonCall>>;
 
 /// `expected`: about how many persons there are.
 fn people(conn: &Connection, ask: &KnowledgeAsk, target: Option<&Hash>, expected: usize) -> LedgerResult<CallsByDay> {
-    let sql = format!(
-        "SELECT person, due_day, id, appointment_id, starts_at, nullif(schedule, ?4), root, due_at FROM reminder WHERE account = ?1 AND due_day BETWEEN ?2 AND ?3 \
-        AND state IN ({}) AND (trial IS NULL OR trial = ?5) AND (substr(lead, 1, 3) = 'now') = ?6",
-        *COUNTED
-    );
     let (first, last) = ask.due_days;
-    let mut statement = conn.prepare_cached(&sql)?;
+    let mut statement = conn.prepare_cached(&counted_calls())?;
     let is_request = ask.kind == CallKind::Request;
     let values = params![ask.account, first.to_string(), last.to_string(), ask.schedule, target, is_request];
     let rows = statement.query_map(values, |row| {
@@ -205,4 +218,26 @@ pub(super) fn last_called_starts(reader: &Reader, ask: LastCalledAsk) -> LedgerR
         }
     }
     Ok(latest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reminders_are_found_by_an_index_and_read_in_the_order_of_the_file() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().canonicalize().expect("a real path").join("ledger.db");
+        let steps = super::super::steps::Steps::default();
+        let conn = super::super::schema::open(&path, super::super::schema::Copies::Kept, &steps).expect("a ledger");
+        for (sql, index) in [(started(), "reminder_start"), (counted_calls(), "reminder_person")] {
+            let mut statement = conn.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).expect("a statement");
+            let count = statement.parameter_count();
+            let rows = statement.query_map(rusqlite::params_from_iter(vec![0_i64; count]), |row| row.get(3));
+            let plan: Vec<String> = rows.expect("a plan").collect::<Result<_, _>>().expect("its steps");
+            let plan = plan.join("; ");
+            assert!(plan.contains("reminder USING INTEGER PRIMARY KEY (rowid=?)"), "{plan}");
+            assert!(plan.contains(&format!("reminder USING COVERING INDEX {index} ")), "{plan}");
+        }
+    }
 }

@@ -10,7 +10,7 @@ use super::schema;
 use crate::ledger::LedgerResult;
 
 /// This many connections wait for the next read; what a burst opened beyond them is closed again. Each holds a page cache
-/// of its own (6 MiB at most), and two cores never read through many at once.
+/// of its own (2 MiB), and two cores never read through many at once.
 pub(super) const IDLE_CONNECTIONS: usize = 4;
 
 /// A connection with what reads need.

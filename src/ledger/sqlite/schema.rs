@@ -123,16 +123,7 @@ pub(super) fn checkpoint(path: &Path) -> LedgerResult<()> {
 /// Opens for reading while a writer may be active.
 pub(super) fn open_reader(path: &Path) -> LedgerResult<Connection> {
     let conn = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-    set(
-        &conn,
-        &[
-            ("busy_timeout", &BUSY_MILLIS.to_string()),
-            ("query_only", "ON"),
-            ("trusted_schema", "OFF"),
-            // KiB: a schedule's 10,000 reminders in the order of their starts, which is no page's order
-            ("cache_size", "-6144"),
-        ],
-    )?;
+    set(&conn, &[("busy_timeout", &BUSY_MILLIS.to_string()), ("query_only", "ON"), ("trusted_schema", "OFF")])?;
     // as the writer's: a statement is planned once, not once for each schedule that is asked about
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     conn.set_prepared_statement_cache_capacity(STATEMENTS);
