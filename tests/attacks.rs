@@ -16,8 +16,8 @@ mod server;
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
+use std::ops::Deref;
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use serde_json::Value;
 use server::{Server, json};
 use support::chance::Chance;
-use support::clinic::{PARTS, Parts};
+use support::clinic::{Clinic, PARTS, Parts};
 use support::command;
 use support::expressions::{expression, sound_expression};
 use support::{Conduct, Receiver, answer};
@@ -56,46 +56,46 @@ fn shipped_arenas() -> &'static str {
     tickler::verbs::service::UNIT.lines().find_map(|line| line.strip_prefix(&set)).expect("the unit sets it")
 }
 
-struct Clinic {
-    folder: tempfile::TempDir,
+/// A clinic with one schedule whose table is small.
+struct SoundClinic(Clinic);
+
+impl Deref for SoundClinic {
+    type Target = Clinic;
+    fn deref(&self) -> &Clinic {
+        &self.0
+    }
 }
 
-impl Clinic {
-    /// A clinic with one schedule whose table is small.
+impl SoundClinic {
     fn new() -> Self {
-        let clinic = Self { folder: tempfile::tempdir().expect("a folder") };
-        std::fs::create_dir(clinic.path("schedules")).expect("a folder for schedules");
-        std::fs::write(clinic.path("appointments.csv"), "id,phone,starts_at\n").expect("a table");
+        let clinic = Self(Clinic::bare("http://127.0.0.1:9/"));
+        clinic.write("appointments.csv", "id,phone,starts_at\n");
         clinic.schedule("sound", "*/2 * * * * *", PARTS.source);
         clinic
     }
 
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
     fn schedule(&self, name: &str, cron: &str, source: &str) {
         let parts = Parts { cron, source, target: "[target.webhook]\nurl = \"http://127.0.0.1:9/\"", ..PARTS };
-        std::fs::write(self.path(&format!("schedules/{name}.toml")), parts.text()).expect("a schedule");
+        self.0.schedule(name, &parts.text());
     }
 
     fn database(&self, name: &str, script: &str) {
-        let database = Connection::open(self.path(name)).expect("a database");
+        let database = Connection::open(self.file(name)).expect("a database");
         database.execute_batch(script).expect("it is filled");
     }
 
     fn service(&self, now: &str) -> Service {
-        let service = tickler(self.folder.path());
+        let service = tickler(self.path());
         let mut bounded = Command::new("sh");
         bounded.args(["-c", &format!("ulimit -v {HALF_A_GIB}; exec \"$0\" run --now {now}")]);
-        bounded.arg(service.get_program()).current_dir(self.folder.path());
+        bounded.arg(service.get_program()).current_dir(self.path());
         bounded.env_clear().envs(service.get_envs().filter_map(|(name, value)| Some((name, value?))));
         bounded.env(ARENAS, shipped_arenas());
         Service::of(bounded)
     }
 
     fn status_of(&self, schedule: &str) -> Value {
-        let status = tickler(self.folder.path()).args(["status", "--format", "json"]).output().expect("an answer");
+        let status = tickler(self.path()).args(["status", "--format", "json"]).output().expect("an answer");
         let status: Value = serde_json::from_slice(&status.stdout).expect("JSON");
         let schedules = status["schedules"].as_array().expect("schedules");
         schedules.iter().find(|one| one["name"] == schedule).expect("it is loaded").clone()
@@ -103,7 +103,7 @@ impl Clinic {
 
     /// At least this many runs of the sound schedule were made, and all of them on time.
     fn sound_runs_are_on_time(&self, least: u32) {
-        let ledger = Connection::open_with_flags(self.path("tickler.db"), OpenFlags::SQLITE_OPEN_READ_ONLY);
+        let ledger = Connection::open_with_flags(self.file("tickler.db"), OpenFlags::SQLITE_OPEN_READ_ONLY);
         let sql = "SELECT count(*), coalesce(max(finished_at - nominal_at), 0) FROM run WHERE schedule = 'sound' AND state = 'done'";
         let ledger = ledger.expect("the ledger opens");
         let (made, latest): (u32, i64) =
@@ -137,7 +137,7 @@ const FOR_EVER: &str = "SELECT id, phone, starts_at FROM visit \
 
 #[test]
 fn sources_that_never_end_fail_at_their_deadline_and_the_other_runs_are_made_on_time() {
-    let clinic = Clinic::new();
+    let clinic = SoundClinic::new();
     clinic.database(
         "app.db",
         "CREATE TABLE visit (id, phone, starts_at, note);
@@ -223,7 +223,7 @@ impl Drop for NoDescriptorLeft {
 
 #[test]
 fn without_a_descriptor_left_a_run_waits_and_is_made_and_every_listener_answers_when_there_is_one_again() {
-    let clinic = Clinic::new();
+    let clinic = SoundClinic::new();
     clinic.database(
         "app.db",
         "CREATE TABLE visit (id, phone, starts_at); INSERT INTO visit VALUES ('D1', '+12025550143', '2026-11-30 10:30');",
@@ -232,7 +232,7 @@ fn without_a_descriptor_left_a_run_waits_and_is_made_and_every_listener_answers_
     // a run that waits fails when the next one is due: there is time for its retries, on a busy machine too
     clinic.schedule("database", TWICE_A_MINUTE, query);
     clinic.schedule("sound", TWICE_A_MINUTE, PARTS.source);
-    let mut command = tickler(&clinic.path("."));
+    let mut command = tickler(&clinic.file("."));
     command.args(["run", "--now", "2026-11-24T14:00:06Z"]).env("TICKLER_WEB__LISTEN", "127.0.0.1:0");
     let service = Service::of(command);
     let page = service.page();
@@ -240,7 +240,7 @@ fn without_a_descriptor_left_a_run_waits_and_is_made_and_every_listener_answers_
     let none_left = NoDescriptorLeft::of(service.pid());
     let mut visitor = TcpStream::connect(&page).expect("it waits in line");
     write!(visitor, "GET /healthz HTTP/1.1\r\nhost: {page}\r\nconnection: close\r\n\r\n").expect("a request");
-    let mut caller = UnixStream::connect(clinic.path("tickler.sock")).expect("it waits in line");
+    let mut caller = UnixStream::connect(clinic.file("tickler.sock")).expect("it waits in line");
     caller.write_all(b"{\"verb\":\"status\"}\n").expect("a request");
     let mut missing = vec![
         "the web server could not accept a connection",
@@ -266,7 +266,7 @@ fn without_a_descriptor_left_a_run_waits_and_is_made_and_every_listener_answers_
     assert!(answer.contains("\"exit\":0"), "{answer}");
     each_ends(&service, &[("sound", "is done"), ("database", "is done")]);
     assert_eq!(service.stop().code(), Some(0));
-    let ledger = Connection::open(clinic.path("tickler.db")).expect("the ledger opens");
+    let ledger = Connection::open(clinic.file("tickler.db")).expect("the ledger opens");
     let sql = "SELECT count(*) FROM run WHERE state NOT IN ('done', 'running')";
     let lost: u32 = ledger.query_row(sql, [], |row| row.get(0)).expect("a count");
     assert_eq!(lost, 0, "no run failed or was missed for want of a descriptor");
@@ -306,12 +306,11 @@ fn wanted_expressions() -> u64 {
 /// How many of them are in one folder at most.
 const IN_ONE_FOLDER: u64 = 500;
 
-impl Clinic {
+impl SoundClinic {
     /// A clinic with one person to be called, and this many schedules with an expression each, beside the sound one.
     fn with_expressions(count: u64, chance: &mut Chance) -> Self {
         let clinic = Self::new();
-        let table = "id,phone,starts_at\nA-1,+12025550143,2026-11-25 10:30\n";
-        std::fs::write(clinic.path("appointments.csv"), table).expect("a table");
+        clinic.write("appointments.csv", "id,phone,starts_at\nA-1,+12025550143,2026-11-25 10:30\n");
         for number in 0..count {
             let text = if number % 3 == 0 { sound_expression(chance) } else { expression(chance) };
             let quoted = |text: &str| serde_json::to_string(text).expect("a text");
@@ -322,14 +321,14 @@ impl Clinic {
             let target = "[target.webhook]\nurl = \"http://127.0.0.1:9/\"";
             // again and again: a busy machine may need long for the start
             let text = Parts { cron: "*/15 * * * * *", remind: &remind, payload: &payload, target, ..PARTS }.text();
-            std::fs::write(clinic.path(&format!("schedules/made-{number:04}.toml")), text).expect("a schedule");
+            clinic.0.schedule(&format!("made-{number:04}"), &text);
         }
         clinic
     }
 
     /// A verb that ends by itself, with this exit code and JSON.
     fn ends(&self, arguments: &[&str]) -> (Option<i32>, Value) {
-        let ended = tickler(self.folder.path()).args(arguments).args(["--format", "json"]).output().expect("it runs");
+        let ended = tickler(self.path()).args(arguments).args(["--format", "json"]).output().expect("it runs");
         let complaint = String::from_utf8_lossy(&ended.stderr).into_owned();
         assert!(ended.status.code().is_some() && !complaint.contains("panicked"), "{arguments:?}: {complaint}");
         (ended.status.code(), serde_json::from_slice(&ended.stdout).expect("JSON"))
@@ -351,7 +350,7 @@ fn no_made_expression_ends_check_or_plan_or_the_service_or_keeps_another_file_fr
     while left > 0 {
         let count = left.min(IN_ONE_FOLDER);
         left -= count;
-        let clinic = Clinic::with_expressions(count, &mut chance);
+        let clinic = SoundClinic::with_expressions(count, &mut chance);
         let (exit, found) = clinic.ends(&["check"]);
         assert_eq!((exit, found["files"].as_u64()), (Some(78), Some(count + 1)), "some are refused");
         let (_, plans) = clinic.ends(&["plan", "--now", STARTS[0]]);
@@ -376,8 +375,8 @@ const LONG_ANSWER_KIB: u64 = 16 * 1024;
 async fn a_long_answer_at_the_socket_takes_little_of_the_services_memory() {
     const SHORT: usize = 8_000;
     const LONG: usize = 800;
-    let clinic = Clinic::new();
-    let path = clinic.path("tickler.db");
+    let clinic = SoundClinic::new();
+    let path = clinic.file("tickler.db");
     let ledger = sqlite::open(&path, LedgerAccess::Write, Zones::newest()).expect("a ledger");
     let now: jiff::Timestamp = STARTS[0].parse().expect("an instant");
     let row = |length: usize| Entry {
@@ -392,14 +391,14 @@ async fn a_long_answer_at_the_socket_takes_little_of_the_services_memory() {
     }
     drop(ledger);
     let service = clinic.service(STARTS[0]);
-    let socket = clinic.path("tickler.sock");
+    let socket = clinic.file("tickler.sock");
     // code that runs for the first time is read from the program's file
-    let mut small = tickler(clinic.folder.path());
+    let mut small = tickler(clinic.path());
     let ended = small.args(["audit", "export", "--event", "service", "--format", "jsonl"]).output().expect("an export");
     assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
     let before = service.kibibytes("VmRSS");
     service.forget_peak();
-    let mut exporting = tickler(clinic.folder.path());
+    let mut exporting = tickler(clinic.path());
     let exported = exporting.args(["audit", "export", "--event", "operator.paused", "--format", "jsonl"]).output();
     let exported = exported.expect("an export");
     assert!(exported.status.success(), "{}", String::from_utf8_lossy(&exported.stderr));

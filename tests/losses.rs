@@ -8,8 +8,9 @@ mod binary;
 mod support;
 
 use std::io::{BufRead, BufReader, Write};
+use std::ops::Deref;
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Output;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,9 +19,9 @@ use std::thread::JoinHandle;
 use binary::{Service, tickler};
 use rustix::process::Signal;
 use serde_json::Value;
+use support::answered::AnsweredClinic;
 use support::clinic::Parts;
 use support::command;
-use support::{Conduct, Receiver, answer};
 
 const PATIENTS: &str = "id,phone,starts_at\nA-1,+12025550143,2026-11-25 09:30\nA-2,+12025550164,2026-11-25 10:00\n\
     A-3,+12025550117,2026-11-25 10:30\n";
@@ -32,38 +33,29 @@ const BEFORE_NINE: &str = "2026-11-24T13:59:58Z";
 const LATER: &str = "2026-11-24T14:05:00Z";
 
 /// A clinic whose ledger was made at dawn.
-struct Clinic {
-    folder: tempfile::TempDir,
-    receiver: Receiver,
+struct DawnClinic(AnsweredClinic);
+
+impl Deref for DawnClinic {
+    type Target = AnsweredClinic;
+    fn deref(&self) -> &AnsweredClinic {
+        &self.0
+    }
 }
 
-impl Clinic {
+impl DawnClinic {
     fn new() -> Self {
-        let clinic = Self {
-            folder: tempfile::tempdir().expect("a folder"),
-            receiver: Receiver::start(vec![Conduct::Answer(answer("200 OK", &[], r#"{"error":null,"data":{}}"#))]),
-        };
-        std::fs::create_dir(clinic.path("schedules")).expect("a folder for schedules");
+        let clinic = Self(AnsweredClinic::new());
         let always = Parts { remind: "days_before = 1\ncalling_hours = \"always\"", ..support::clinic::PARTS };
-        clinic.write("schedules/day-before.toml", &always.text());
-        clinic.write("tickler.toml", "[web]\nlisten = \"off\"\n[accounts.thoughtly]\nrate = \"unlimited\"\n");
+        clinic.schedule("day-before", &always.text());
         clinic.write("appointments.csv", "id,phone,starts_at\n");
         assert_eq!(clinic.trigger(DAWN).0, 0);
-        std::fs::copy(clinic.path("tickler.db"), clinic.path("older.db")).expect("a copy by hand");
+        std::fs::copy(clinic.file("tickler.db"), clinic.file("older.db")).expect("a copy by hand");
         clinic.write("appointments.csv", PATIENTS);
         clinic
     }
 
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn write(&self, name: &str, text: &str) {
-        std::fs::write(self.path(name), text).expect("a file");
-    }
-
     fn run(&self, arguments: &[&str]) -> Output {
-        let mut verb = tickler(self.folder.path());
+        let mut verb = tickler(self.path());
         verb.args(arguments).env("THOUGHTLY_AUTOMATION_URL", self.receiver.url("/hook"));
         verb.output().expect("tickler runs")
     }
@@ -82,12 +74,12 @@ impl Clinic {
 
     fn service(&self, now: &str) -> Service {
         let url = self.receiver.url("/hook");
-        Service::start(self.folder.path(), &["--now", now], &[("THOUGHTLY_AUTOMATION_URL", &url)])
+        Service::start(self.path(), &["--now", now], &[("THOUGHTLY_AUTOMATION_URL", &url)])
     }
 
     /// Waits until the ledger holds so many deliveries.
     fn until_delivered(&self, count: usize) {
-        let delivered = || binary::export(self.folder.path()).matches("delivery.delivered").count();
+        let delivered = || binary::export(self.path()).matches("delivery.delivered").count();
         assert!((0..2_000).any(|_poll| delivered() >= count), "{count} deliveries");
     }
 
@@ -124,29 +116,29 @@ impl Clinic {
         assert_eq!(tomorrow["counts"]["delivered"], 1, "whoever was not forgotten is called: {what}: {tomorrow}");
         assert_eq!(self.receiver.connections(), before + 1, "{what}");
         assert_eq!(self.run(&["audit", "verify"]).status.code(), Some(0), "{what}");
-        let log = binary::export(self.folder.path());
+        let log = binary::export(self.path());
         assert!(log.contains("loss_accepted") && log.contains("the disk died"), "{what}: {log}");
     }
 }
 
 #[test]
 fn an_older_copy_put_back_by_hand() {
-    let clinic = Clinic::new();
+    let clinic = DawnClinic::new();
     assert_eq!(clinic.trigger(BEFORE_NINE).0, 0);
     assert_eq!(clinic.receiver.connections(), 3);
-    std::fs::copy(clinic.path("older.db"), clinic.path("tickler.db")).expect("it is put back");
+    std::fs::copy(clinic.file("older.db"), clinic.file("tickler.db")).expect("it is put back");
     clinic.is_safe_until_accepted("an older copy");
 }
 
 #[test]
 fn a_write_ahead_log_deleted_after_a_kill() {
-    let clinic = Clinic::new();
+    let clinic = DawnClinic::new();
     let service = clinic.service(BEFORE_NINE);
     clinic.until_delivered(3);
     service.signal(Signal::KILL);
     service.wait();
     for suffix in ["-wal", "-shm"] {
-        std::fs::remove_file(clinic.path(&format!("tickler.db{suffix}"))).expect("it was there");
+        std::fs::remove_file(clinic.file(&format!("tickler.db{suffix}"))).expect("it was there");
     }
     clinic.is_safe_until_accepted("a deleted log");
 }
@@ -159,9 +151,9 @@ fn an_emptied_and_a_missing_file() {
         ("missing", |path| std::fs::remove_file(path).expect("it is removed")),
     ];
     for (what, harm) in harms {
-        let clinic = Clinic::new();
+        let clinic = DawnClinic::new();
         assert_eq!(clinic.trigger(BEFORE_NINE).0, 0);
-        harm(&clinic.path("tickler.db"));
+        harm(&clinic.file("tickler.db"));
         assert_eq!(clinic.run(&["audit", "verify"]).status.code(), Some(5), "{what}");
         clinic.is_safe_until_accepted(what);
     }
@@ -169,10 +161,10 @@ fn an_emptied_and_a_missing_file() {
 
 #[test]
 fn a_file_that_was_moved_away_and_is_put_back_is_whole_whatever_ran_meanwhile() {
-    let clinic = Clinic::new();
+    let clinic = DawnClinic::new();
     assert_eq!(clinic.trigger(BEFORE_NINE).0, 0);
     let called = clinic.receiver.connections();
-    let (file, away) = (clinic.path("tickler.db"), clinic.path("away.db"));
+    let (file, away) = (clinic.file("tickler.db"), clinic.file("away.db"));
     std::fs::rename(&file, &away).expect("it is moved");
     for verb in [
         &["trigger", "day-before", "--now", LATER][..],
@@ -183,7 +175,7 @@ fn a_file_that_was_moved_away_and_is_put_back_is_whole_whatever_ran_meanwhile() 
         let complaint = String::from_utf8_lossy(&refused.stderr);
         assert_eq!(refused.status.code(), Some(7), "{verb:?}: {complaint}");
         assert!(complaint.contains("put the newest file back"), "{verb:?}: {complaint}");
-        assert!(!file.exists() && !clinic.path("tickler.db.lost-wal").exists(), "{verb:?} leaves no file behind");
+        assert!(!file.exists() && !clinic.file("tickler.db.lost-wal").exists(), "{verb:?} leaves no file behind");
     }
     std::fs::rename(&away, &file).expect("it is put back");
     assert_eq!(clinic.trigger(LATER), (0, String::new()));
@@ -197,9 +189,9 @@ fn a_file_that_was_moved_away_and_is_put_back_is_whole_whatever_ran_meanwhile() 
     if exit == 7 {
         assert!(complaint.contains("remove `-wal` and `-shm`, and name it `-wal`"), "{complaint}");
         for beside in ["tickler.db-wal", "tickler.db-shm"] {
-            let _not_there = std::fs::remove_file(clinic.path(beside));
+            let _not_there = std::fs::remove_file(clinic.file(beside));
         }
-        std::fs::rename(clinic.path("tickler.db.lost-wal"), clinic.path("tickler.db-wal")).expect("it was kept");
+        std::fs::rename(clinic.file("tickler.db.lost-wal"), clinic.file("tickler.db-wal")).expect("it was kept");
         assert_eq!(clinic.trigger(LATER).0, 0);
     }
     assert_eq!(clinic.receiver.connections(), called, "nobody is called twice");
@@ -208,19 +200,19 @@ fn a_file_that_was_moved_away_and_is_put_back_is_whole_whatever_ran_meanwhile() 
 
 #[test]
 fn an_accepted_loss_of_everything_names_no_day_of_1970() {
-    let clinic = Clinic::new();
+    let clinic = DawnClinic::new();
     assert_eq!(clinic.trigger(BEFORE_NINE).0, 0);
-    std::fs::remove_file(clinic.path("tickler.db")).expect("it was there");
+    std::fs::remove_file(clinic.file("tickler.db")).expect("it was there");
     let accepted = clinic.run(&["ledger", "accept-loss", "--reason", "the disk died", "--now", LATER]);
     let said = String::from_utf8_lossy(&accepted.stdout).replace('\n', " ");
     assert!(said.contains("all calls to ") && !said.contains("19"), "{said}");
-    let log = binary::export(clinic.folder.path());
+    let log = binary::export(clinic.path());
     assert!(log.contains("all calls to 2026-11-24") && !log.contains("1970"), "{log}");
 }
 
 #[test]
 fn a_kill_alone_loses_nothing() {
-    let clinic = Clinic::new();
+    let clinic = DawnClinic::new();
     let service = clinic.service(BEFORE_NINE);
     clinic.until_delivered(3);
     service.signal(Signal::KILL);
@@ -240,9 +232,9 @@ struct Questions {
 }
 
 impl Questions {
-    fn begin(clinic: &Clinic) -> Self {
+    fn begin(clinic: &DawnClinic) -> Self {
         let enough = Arc::new(AtomicBool::new(false));
-        let socket = clinic.path("tickler.sock");
+        let socket = clinic.file("tickler.sock");
         let ask = || {
             let (enough, socket) = (Arc::clone(&enough), socket.clone());
             std::thread::spawn(move || {
@@ -267,16 +259,16 @@ impl Drop for Questions {
 }
 
 /// Waits until the service's clock has passed nine.
-fn until_past_nine(clinic: &Clinic) {
+fn until_past_nine(clinic: &DawnClinic) {
     let now = || clinic.json(&["status"])["now"].as_str().unwrap_or_default().to_owned();
     assert!((0..2_000).any(|_poll| now().as_str() > "2026-11-24T14:00:02Z"), "nine o'clock comes");
 }
 
 #[test]
 fn a_file_that_vanishes_under_a_running_service_stops_all_calls_until_it_is_back() {
-    let clinic = Clinic::new();
+    let clinic = DawnClinic::new();
     let service = clinic.service(WELL_BEFORE_NINE);
-    std::fs::rename(clinic.path("tickler.db"), clinic.path("away.db")).expect("it is moved");
+    std::fs::rename(clinic.file("tickler.db"), clinic.file("away.db")).expect("it is moved");
     service.line_with("the ledger's file was removed while it is in use");
     let questions = Questions::begin(&clinic);
     until_past_nine(&clinic);
@@ -284,7 +276,7 @@ fn a_file_that_vanishes_under_a_running_service_stops_all_calls_until_it_is_back
     let problems = clinic.json(&["status"])["problems"].to_string();
     assert!(problems.contains("was removed while it is in use"), "{problems}");
     assert_eq!(clinic.receiver.connections(), 0);
-    std::fs::rename(clinic.path("away.db"), clinic.path("tickler.db")).expect("it is back");
+    std::fs::rename(clinic.file("away.db"), clinic.file("tickler.db")).expect("it is back");
     service.line_with("the ledger is complete again");
     clinic.until_delivered(3);
     assert_eq!(service.stop().code(), Some(0));
@@ -295,12 +287,12 @@ fn a_file_that_vanishes_under_a_running_service_stops_all_calls_until_it_is_back
 
 #[test]
 fn another_file_in_the_place_of_the_open_one_stops_all_calls_and_is_found_after_a_restart() {
-    let clinic = Clinic::new();
+    let clinic = DawnClinic::new();
     // in the file, not in the write-ahead log
     assert_eq!(clinic.trigger(BEFORE_NINE).0, 0);
     let service = clinic.service(LATER);
-    std::fs::copy(clinic.path("older.db"), clinic.path("other.db")).expect("another file");
-    std::fs::rename(clinic.path("other.db"), clinic.path("tickler.db")).expect("it has the name now");
+    std::fs::copy(clinic.file("older.db"), clinic.file("other.db")).expect("another file");
+    std::fs::rename(clinic.file("other.db"), clinic.file("tickler.db")).expect("it has the name now");
     service.line_with("the ledger's file was replaced while it is in use");
     assert_eq!(service.stop().code(), Some(0));
     clinic.is_safe_until_accepted("another file");
@@ -308,13 +300,13 @@ fn another_file_in_the_place_of_the_open_one_stops_all_calls_and_is_found_after_
 
 #[test]
 fn an_older_copy_put_back_after_a_kill_beside_the_log_that_the_kill_left() {
-    let clinic = Clinic::new();
+    let clinic = DawnClinic::new();
     assert_eq!(clinic.trigger(BEFORE_NINE).0, 0);
     let service = clinic.service(LATER);
     service.signal(Signal::KILL);
     service.wait();
-    assert!(clinic.path("tickler.db-wal").exists(), "the kill left a log");
-    std::fs::copy(clinic.path("older.db"), clinic.path("tickler.db")).expect("it is put back");
+    assert!(clinic.file("tickler.db-wal").exists(), "the kill left a log");
+    std::fs::copy(clinic.file("older.db"), clinic.file("tickler.db")).expect("it is put back");
     let (exit, complaint) = clinic.trigger(LATER);
     assert_eq!((exit, clinic.receiver.connections()), (7, 3), "{complaint}");
     assert_eq!(clinic.run(&["audit", "verify"]).status.code(), Some(5));
@@ -325,7 +317,7 @@ fn an_older_copy_put_back_after_a_kill_beside_the_log_that_the_kill_left() {
 
 #[test]
 fn a_log_written_anew_with_the_key_is_found_with_a_checkpoint_alone() {
-    let clinic = Clinic::new();
+    let clinic = DawnClinic::new();
     assert_eq!(clinic.trigger(BEFORE_NINE).0, 0);
     let printed = clinic.run(&["audit", "checkpoint", "--format", "table"]).stdout;
     let checkpoint = String::from_utf8(printed).expect("UTF-8").trim().to_owned();
@@ -336,11 +328,11 @@ fn a_log_written_anew_with_the_key_is_found_with_a_checkpoint_alone() {
         assert_eq!(verified.status.code(), Some(0), "{held}: {}", String::from_utf8_lossy(&verified.stderr));
     }
     // somebody with the key writes another log of the same length, and the witness to it
-    let other = Clinic::new();
+    let other = DawnClinic::new();
     assert_eq!(other.trigger(BEFORE_NINE).0, 0);
     for suffix in ["", ".key", ".witness"] {
         let file = format!("tickler.db{suffix}");
-        std::fs::copy(other.path(&file), clinic.path(&file)).expect("it is written anew");
+        std::fs::copy(other.file(&file), clinic.file(&file)).expect("it is written anew");
     }
     let verified = clinic.json(&["audit", "verify"]);
     assert_eq!(verified["ok"], true);

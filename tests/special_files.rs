@@ -3,69 +3,51 @@
 
 mod support;
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::path::Path;
+use std::process::{Command, Stdio};
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
-use support::{Conduct, Receiver, answer, command};
+use support::answered::AnsweredClinic;
+use support::clinic::{Ended, PARTS, Parts};
 
 /// A verb that waits for a pipe waits for ever; any of these ends within a second.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-struct Clinic {
-    folder: tempfile::TempDir,
-    receiver: Receiver,
+/// A clinic with one appointment in a table and one in a database.
+fn clinic() -> AnsweredClinic {
+    let clinic = AnsweredClinic::new();
+    clinic.write("appointments.csv", "id,phone,starts_at\nA1,+12025550143,2036-11-25T10:00:00\n");
+    clinic.write("token", "not a real one");
+    clinic.write("refused.txt", "");
+    let parts = Parts {
+        remind: "days_before = 1\ncalling_hours = \"always\"\ndo_not_call = \"../refused.txt\"",
+        target: "[target.webhook]\nurl = { env = \"THOUGHTLY_AUTOMATION_URL\" }\nheaders = { x-token = { file = \"../token\" } }",
+        ..PARTS
+    };
+    clinic.schedule("table", &parts.text());
+    let source = "[source.sqlite]\npath = \"../app.db\"\nquery = \"SELECT id, phone, starts_at FROM visit\"";
+    clinic.schedule("database", &Parts { source, ..parts }.text());
+    let app = rusqlite::Connection::open(clinic.file("app.db")).expect("a database");
+    app.execute_batch(
+        "CREATE TABLE visit (id, phone, starts_at); \
+         INSERT INTO visit VALUES ('D1', '+12025550164', '2036-11-25T10:30:00')",
+    )
+    .expect("a visit");
+    clinic
 }
 
-impl Clinic {
-    /// A clinic with one appointment in a table and one in a database.
-    fn new() -> Self {
-        let clinic = Self {
-            folder: tempfile::tempdir().expect("a folder"),
-            receiver: Receiver::start(vec![Conduct::Answer(answer("200 OK", &[], r#"{"error":null,"data":{}}"#))]),
-        };
-        std::fs::create_dir(clinic.path("schedules")).expect("a folder for schedules");
-        clinic.write("appointments.csv", "id,phone,starts_at\nA1,+12025550143,2036-11-25T10:00:00\n");
-        clinic.write("token", "not a real one");
-        let rest = "[appointment]\nid = \"id\"\nphone = \"phone\"\nstarts_at = \"starts_at\"\n[remind]\ndays_before = 1\n\
-            calling_hours = \"always\"\ndo_not_call = \"../refused.txt\"\n[target.webhook]\nurl = { env = \"AUTOMATION\" }\n\
-            headers = { x-token = { file = \"../token\" } }\n[payload]\ncontact_phone = \"{{ phone }}\"\n";
-        let head = "cron = \"0 9 * * *\"\ntimezone = \"America/New_York\"\n";
-        clinic.write("refused.txt", "");
-        clinic.write("schedules/table.toml", &format!("{head}[source.csv]\npath = \"../appointments.csv\"\n{rest}"));
-        let query = "SELECT id, phone, starts_at FROM visit";
-        let database = format!("{head}[source.sqlite]\npath = \"../app.db\"\nquery = \"{query}\"\n{rest}");
-        clinic.write("schedules/database.toml", &database);
-        let app = rusqlite::Connection::open(clinic.path("app.db")).expect("a database");
-        app.execute_batch(
-            "CREATE TABLE visit (id, phone, starts_at); \
-             INSERT INTO visit VALUES ('D1', '+12025550164', '2036-11-25T10:30:00')",
-        )
-        .expect("a visit");
-        clinic
-    }
+fn trigger(clinic: &AnsweredClinic, schedule: &str) -> Ended {
+    run(clinic, &["trigger", schedule, "--now", "2036-11-24T14:00:00Z"])
+}
 
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn write(&self, name: &str, text: &str) {
-        std::fs::write(self.path(name), text).expect("a file");
-    }
-
-    fn trigger(&self, schedule: &str) -> Output {
-        self.run(&["trigger", schedule, "--now", "2036-11-24T14:00:00Z"])
-    }
-
-    fn run(&self, arguments: &[&str]) -> Output {
-        let mut verb = command::tickler(self.folder.path(), arguments);
-        verb.env("AUTOMATION", self.receiver.url("/hook")).env("TICKLER_ACCOUNTS__THOUGHTLY__RATE", "unlimited");
-        let child = verb.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("tickler runs");
-        let (done, ended) = channel();
-        std::thread::spawn(move || done.send(child.wait_with_output()));
-        ended.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("{arguments:?} waits")).expect("its output")
-    }
+/// What a verb prints; it fails where the verb waits.
+fn run(clinic: &AnsweredClinic, arguments: &[&str]) -> Ended {
+    let mut verb = clinic.command(arguments);
+    let child = verb.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("tickler runs");
+    let (done, ended) = channel();
+    std::thread::spawn(move || done.send(child.wait_with_output()));
+    Ended::of(ended.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("{arguments:?} waits")).expect("its output"))
 }
 
 fn pipe(path: &Path) {
@@ -92,41 +74,41 @@ fn a_pipe_in_the_place_of_any_file_is_named_at_once_and_nobody_is_called() {
         ("tickler.db-journal", "table"),
     ];
     for (file, schedule) in cases {
-        let clinic = Clinic::new();
-        pipe(&clinic.path(file));
-        let output = clinic.trigger(schedule);
-        let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert_ne!(output.status.code(), Some(0), "{file}: {complaint}");
+        let clinic = clinic();
+        pipe(&clinic.file(file));
+        let ended = trigger(&clinic, schedule);
+        let complaint = &ended.stderr;
+        assert_ne!(ended.exit, 0, "{file}: {complaint}");
         assert!(complaint.contains("is a pipe, no regular file"), "{file}: {complaint}");
         assert_eq!(clinic.receiver.connections(), 0, "{file}: {complaint}");
     }
     for schedule in ["table", "database"] {
-        let clinic = Clinic::new();
-        let output = clinic.trigger(schedule);
-        let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert_eq!((output.status.code(), clinic.receiver.connections()), (Some(0), 1), "{complaint}");
+        let clinic = clinic();
+        let ended = trigger(&clinic, schedule);
+        let complaint = &ended.stderr;
+        assert_eq!((ended.exit, clinic.receiver.connections()), (0, 1), "{complaint}");
     }
 }
 
 #[test]
 fn a_directory_and_a_device_are_refused_as_a_backup_to_restore_from() {
-    let clinic = Clinic::new();
-    assert_eq!(clinic.run(&["resume", "--all"]).status.code(), Some(0));
-    pipe(&clinic.path("pipe.db"));
+    let clinic = clinic();
+    assert_eq!(run(&clinic, &["resume", "--all"]).exit, 0);
+    pipe(&clinic.file("pipe.db"));
     for (file, kind) in [("schedules", "a directory"), ("/dev/zero", "a device"), ("pipe.db", "a pipe")] {
-        let output = clinic.run(&["restore", file]);
-        let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert_eq!(output.status.code(), Some(1), "{file}: {complaint}");
+        let ended = run(&clinic, &["restore", file]);
+        let complaint = &ended.stderr;
+        assert_eq!(ended.exit, 1, "{file}: {complaint}");
         assert!(complaint.contains(&format!("is {kind}, no regular file")), "{file}: {complaint}");
     }
 }
 
 #[test]
 fn no_verb_leaves_a_core_file() {
-    let clinic = Clinic::new();
+    let clinic = clinic();
     let script = "ulimit -S -c \"$(ulimit -H -c)\"; exec \"$0\" sandbox --listen 127.0.0.1:0";
     let mut shell = Command::new("sh");
-    shell.args(["-c", script, env!("CARGO_BIN_EXE_tickler")]).current_dir(clinic.folder.path());
+    shell.args(["-c", script, env!("CARGO_BIN_EXE_tickler")]).current_dir(clinic.path());
     let mut child = shell.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("it starts");
     // its first line says that it listens
     let mut first = String::new();

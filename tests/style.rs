@@ -258,7 +258,7 @@ const PERSONAL_NAMES: &[&str] = &[
 const PERSONAL_BYTES: &[&str] = &["text", "body", "row", "line"];
 
 /// What the doc of a field says that holds a phone, or the name by which a schedule knows an appointment.
-const PERSONAL_DOCS: &[&str] = &["E.164", "ow the schedule names"];
+const PERSONAL_DOCS: &[&str] = &["E.164", "ow the schedule names", "number as it was typed"];
 
 /// Types of values in which everything may be.
 const RAW: &[&str] = &["Bytes", "Value", "RawValue", "Json"];

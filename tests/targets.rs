@@ -9,9 +9,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::Value;
+use support::clinic::{Clinic, PARTS, Parts};
 use support::command::tickler;
 use support::{Conduct, Receiver, answer};
-use tempfile::TempDir;
 
 /// A simulated Thoughtly of its own process.
 struct Sandbox {
@@ -61,28 +61,21 @@ const TABLE: &str = "id,phone,starts_at\nA1,+12025550143,2036-11-25T09:00:00\nB1
 
 const CALL: &str = "[target.call]\nagent = \"agent-1\"\n[target.call.contact]\nname = \"Somebody\"";
 
-/// A folder with one schedule.
-struct Clinic {
-    folder: TempDir,
-}
+/// A clinic with one schedule, whose calls go where each command says.
+struct CallingClinic(Clinic);
 
-impl Clinic {
+impl CallingClinic {
     fn new(target: &str, delivery: &str) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        std::fs::create_dir(folder.path().join("schedules")).expect("a folder for schedules");
-        std::fs::write(folder.path().join("appointments.csv"), TABLE).expect("a table");
-        let schedule = format!(
-            "cron = \"0 9 * * *\"\ntimezone = \"America/New_York\"\n[source.csv]\npath = \"../appointments.csv\"\n\
-             [appointment]\nid = \"id\"\nphone = \"phone\"\nstarts_at = \"starts_at\"\n\
-             [remind]\ndays_before = 1\ncalling_hours = \"always\"\n{target}\n\
-             [payload]\ncontact_phone = \"{{{{ phone }}}}\"\n[delivery]\ntimeout = \"2s\"\n{delivery}\n"
-        );
-        std::fs::write(folder.path().join("schedules/clinic.toml"), schedule).expect("a schedule");
-        Self { folder }
+        let clinic = Clinic::bare("http://127.0.0.1:9");
+        clinic.write("appointments.csv", TABLE);
+        let more = format!("[delivery]\ntimeout = \"2s\"\n{delivery}");
+        let remind = "days_before = 1\ncalling_hours = \"always\"";
+        clinic.schedule("clinic", &Parts { remind, target, more: &more, ..PARTS }.text());
+        Self(clinic)
     }
 
     fn command(&self, arguments: &[&str], base: &str) -> Command {
-        let mut command = tickler(self.folder.path(), arguments);
+        let mut command = tickler(self.0.path(), arguments);
         command
             .env("THOUGHTLY_API_TOKEN", "token-1")
             .env("THOUGHTLY_TEAM_ID", "team-1")
@@ -105,7 +98,7 @@ impl Clinic {
 
     fn forget_everything(&self) {
         for suffix in ["", "-wal", "-shm", ".key", ".lock", ".witness"] {
-            let _absent = std::fs::remove_file(self.folder.path().join(format!("tickler.db{suffix}")));
+            let _absent = std::fs::remove_file(self.0.file(&format!("tickler.db{suffix}")));
         }
     }
 
@@ -139,7 +132,7 @@ fn a_contact_that_exists_is_used_whatever_the_other_side_makes_of_a_second_one()
         ("conflict", vec!["POST /contact/create 409", "GET /contact 200", CALLED]),
     ] {
         let sandbox = Sandbox::start(&["--duplicate-contact", reading]);
-        let clinic = Clinic::new(CALL, "");
+        let clinic = CallingClinic::new(CALL, "");
         assert_eq!(clinic.trigger("24T14:00:00", &sandbox.base), done("delivered"), "{reading}");
         clinic.forget_everything();
         assert_eq!(clinic.trigger("24T14:00:00", &sandbox.base), done("delivered"), "{reading}");
@@ -149,16 +142,16 @@ fn a_contact_that_exists_is_used_whatever_the_other_side_makes_of_a_second_one()
 
 #[test]
 fn a_contact_is_remembered_and_one_that_is_gone_is_made_again_once() {
-    let clinic = Clinic::new(CALL, "");
+    let clinic = CallingClinic::new(CALL, "");
     let first = Sandbox::start(&[]);
     assert_eq!(clinic.trigger("24T14:00:00", &first.base), done("delivered"));
     assert_eq!(clinic.trigger("25T14:00:00", &first.base), done("delivered"));
     let table = TABLE.replace("B1", "B2");
-    std::fs::write(clinic.folder.path().join("appointments.csv"), table).expect("another appointment");
+    std::fs::write(clinic.0.file("appointments.csv"), table).expect("another appointment");
     assert_eq!(clinic.trigger("25T15:00:00", &first.base), (0, None), "one call a person a day");
     assert_eq!(first.received(), [CREATED, CALLED, CALLED], "the second call of a person needs no contact");
     let other = Sandbox::start(&[]);
-    std::fs::write(clinic.folder.path().join("appointments.csv"), TABLE.replace("11-25", "11-27")).expect("one more");
+    std::fs::write(clinic.0.file("appointments.csv"), TABLE.replace("11-25", "11-27")).expect("one more");
     assert_eq!(clinic.trigger("26T14:00:00", &other.base), done("delivered"));
     assert_eq!(other.received(), ["POST /contact/call 404", CREATED, CALLED]);
 }
@@ -172,7 +165,7 @@ fn an_unknown_fate_of_the_contact_is_repeated_and_one_of_the_call_is_for_a_perso
         (["--fail", "400:1"], "", "failed", 3, "resent"),
         (["--fail", "503:1"], "attempts = 1", "dropped", 3, "resent"),
     ] {
-        let clinic = Clinic::new(CALL, delivery);
+        let clinic = CallingClinic::new(CALL, delivery);
         let faulty = Sandbox::start(&faults);
         assert_eq!(clinic.trigger("24T14:00:00", &faulty.base), (exit, Some(first.to_owned())), "{faults:?}");
         assert!(faulty.received().iter().filter(|line| line.contains("/contact/call")).count() <= 1, "{faults:?}");
@@ -195,7 +188,7 @@ fn an_unknown_fate_of_the_contact_is_repeated_and_one_of_the_call_is_for_a_perso
 #[test]
 fn refused_credentials_pause_the_account_until_they_change_or_somebody_resumes() {
     for remedy in ["other credentials", "resume"] {
-        let clinic = Clinic::new(CALL, "");
+        let clinic = CallingClinic::new(CALL, "");
         let sandbox = Sandbox::start(&["--fail", "401:1"]);
         assert_eq!(clinic.trigger("24T14:00:00", &sandbox.base), paused());
         assert_eq!(clinic.trigger("24T14:10:00", &sandbox.base), paused(), "nothing is sent while it is paused");
@@ -215,9 +208,9 @@ fn refused_credentials_pause_the_account_until_they_change_or_somebody_resumes()
 
 #[test]
 fn three_403_in_a_row_pause_the_schedules_target_and_status_says_so() {
-    let clinic = Clinic::new(CALL, "max_in_flight = 1");
+    let clinic = CallingClinic::new(CALL, "max_in_flight = 1");
     let rows: String = (1..=5).map(|n| format!("C{n},+1202555014{n},2036-11-25T1{n}:00:00\n")).collect();
-    std::fs::write(clinic.folder.path().join("appointments.csv"), format!("id,phone,starts_at\n{rows}")).expect("rows");
+    std::fs::write(clinic.0.file("appointments.csv"), format!("id,phone,starts_at\n{rows}")).expect("rows");
     let sandbox = Sandbox::start(&["--fail", "403:99"]);
     assert_eq!(clinic.trigger("24T14:00:00", &sandbox.base).0, 3);
     let status: Value = serde_json::from_str(&clinic.answered(&["status", "--format", "json"])).expect("JSON");
@@ -242,12 +235,12 @@ fn a_webhook_is_sent_as_its_schedule_says_signed_and_judged_by_its_own_rules() {
          [target.webhook.headers]\nX-Clinic = \"north\"",
         receiver.url("/in?list=1")
     );
-    let clinic = Clinic::new(&target, "");
+    let clinic = CallingClinic::new(&target, "");
     let nowhere = "http://127.0.0.1:9";
     assert_eq!(clinic.trigger("24T14:00:00", nowhere), done("delivered"));
     assert_eq!(clinic.trigger("25T14:00:00", nowhere), (3, Some("failed".to_owned())), "200 isn't in the list");
     let table = TABLE.replace("11-25", "11-27");
-    std::fs::write(clinic.folder.path().join("appointments.csv"), table).expect("one more");
+    std::fs::write(clinic.0.file("appointments.csv"), table).expect("one more");
     assert_eq!(clinic.trigger("26T14:00:00", nowhere), (3, Some("failed".to_owned())), "an error inside");
 
     let sent = receiver.received().remove(0);
@@ -275,7 +268,7 @@ fn a_webhook_is_sent_as_its_schedule_says_signed_and_judged_by_its_own_rules() {
 const TEST_CALL: [&str; 8] =
     ["test-call", "clinic", "--to", "+12025550199", "--now", "2036-11-24T14:00:00Z", "--format", "json"];
 
-fn test_call(clinic: &Clinic, base: &str) -> (i32, Value) {
+fn test_call(clinic: &CallingClinic, base: &str) -> (i32, Value) {
     let output = clinic.command(&TEST_CALL, base).output().expect("tickler runs");
     let told = serde_json::from_slice(&output.stdout)
         .unwrap_or_else(|_| panic!("JSON: {}", String::from_utf8_lossy(&output.stderr)));
@@ -284,7 +277,7 @@ fn test_call(clinic: &Clinic, base: &str) -> (i32, Value) {
 
 #[test]
 fn a_test_call_takes_the_steps_of_a_reminder_and_is_judged_as_one() {
-    let clinic = Clinic::new(CALL, "on_uncertain = \"resend\"");
+    let clinic = CallingClinic::new(CALL, "on_uncertain = \"resend\"");
     let sandbox = Sandbox::start(&["--duplicate-contact", "conflict"]);
     assert_eq!(test_call(&clinic, &sandbox.base).1["state"], "delivered");
     clinic.forget_everything();
@@ -297,7 +290,7 @@ fn a_test_call_takes_the_steps_of_a_reminder_and_is_judged_as_one() {
         (["--fail", "503:1"], "failed", "http_503"),
         (["--fail", "401:1"], "failed", "http_401"),
     ] {
-        let clinic = Clinic::new(CALL, "on_uncertain = \"resend\"");
+        let clinic = CallingClinic::new(CALL, "on_uncertain = \"resend\"");
         let faulty = Sandbox::start(&faults);
         let (exit, told) = test_call(&clinic, &faulty.base);
         assert_eq!((exit, &told["state"], &told["reason"]), (3, &state.into(), &reason.into()), "{faults:?}");
@@ -306,7 +299,7 @@ fn a_test_call_takes_the_steps_of_a_reminder_and_is_judged_as_one() {
 
 #[test]
 fn a_test_call_with_refused_credentials_pauses_the_account_and_one_with_other_ones_goes_on() {
-    let clinic = Clinic::new(CALL, "");
+    let clinic = CallingClinic::new(CALL, "");
     let sandbox = Sandbox::start(&["--fail", "401:1"]);
     assert_eq!(test_call(&clinic, &sandbox.base).1["reason"], "http_401");
     assert_eq!(clinic.trigger("24T14:00:00", &sandbox.base), paused());
@@ -324,8 +317,8 @@ fn a_test_call_with_refused_credentials_pauses_the_account_and_one_with_other_on
 #[test]
 fn every_name_of_a_payload_is_there_in_a_test_call() {
     let receiver = Receiver::start(vec![Conduct::Answer(answer("200 OK", &[], "{}"))]);
-    let clinic = Clinic::new(&format!("[target.webhook]\nurl = \"{}\"", receiver.url("/in")), "");
-    let path = clinic.folder.path().join("schedules/clinic.toml");
+    let clinic = CallingClinic::new(&format!("[target.webhook]\nurl = \"{}\"", receiver.url("/in")), "");
+    let path = clinic.0.file("schedules/clinic.toml");
     let names: String =
         tickler::template::BUILT_IN_NAMES.iter().map(|name| format!("x_{name} = \"{{{{ {name} }}}}\"\n")).collect();
     let text =
@@ -338,7 +331,7 @@ fn every_name_of_a_payload_is_there_in_a_test_call() {
 #[test]
 fn what_a_webhook_takes_is_said_to_be_accepted_by_its_host() {
     let receiver = Receiver::start(vec![Conduct::Answer(answer("200 OK", &[], "<html>sign in</html>"))]);
-    let clinic = Clinic::new(&format!("[target.webhook]\nurl = \"{}\"", receiver.url("/in")), "");
+    let clinic = CallingClinic::new(&format!("[target.webhook]\nurl = \"{}\"", receiver.url("/in")), "");
     let arguments = ["trigger", "clinic", "--now", "2036-11-24T14:00:00Z", "--wait", "0s"];
     let output = clinic.command(&arguments, "http://127.0.0.1:9").output().expect("tickler runs");
     let (told, warned) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
@@ -358,7 +351,7 @@ fn what_a_webhook_takes_is_said_to_be_accepted_by_its_host() {
 #[test]
 fn an_accepting_answer_of_another_form_than_thoughtlys_is_noted_in_the_audit_log_alone() {
     let receiver = Receiver::start(vec![Conduct::Answer(answer("200 OK", &[], "{\"success\":true}"))]);
-    let clinic = Clinic::new("[target.automation]\nurl = { env = \"AUTOMATION_URL\" }", "");
+    let clinic = CallingClinic::new("[target.automation]\nurl = { env = \"AUTOMATION_URL\" }", "");
     let arguments = ["trigger", "clinic", "--now", "2036-11-24T14:00:00Z", "--wait", "0s"];
     let mut command = clinic.command(&arguments, "http://127.0.0.1:9");
     let output = command.env("AUTOMATION_URL", receiver.url("/in")).output().expect("tickler runs");
@@ -373,17 +366,17 @@ fn an_accepting_answer_of_another_form_than_thoughtlys_is_noted_in_the_audit_log
 fn what_waits_is_told_with_its_reason_and_what_expires_ends_with_three() {
     let target = format!("[target.webhook]\nurl = \"http://{}/in\"", support::closed_port());
     let arguments = ["trigger", "clinic", "--now", "2036-11-24T14:00:00Z", "--wait", "0s", "--format", "json"];
-    let trigger = |clinic: &Clinic| {
+    let trigger = |clinic: &CallingClinic| {
         let output = clinic.command(&arguments, "http://127.0.0.1:9").output().expect("tickler runs");
         let told: Value = serde_json::from_slice(&output.stdout).expect("JSON");
         (output.status.code(), told, String::from_utf8_lossy(&output.stderr).into_owned())
     };
-    let (exit, told, warned) = trigger(&Clinic::new(&target, ""));
+    let (exit, told, warned) = trigger(&CallingClinic::new(&target, ""));
     assert_eq!((exit, &told["counts"]["pending"], &told["service"]), (Some(0), &1.into(), &false.into()), "{told}");
     assert!(told["refusal"].as_str().is_some_and(|reason| reason.contains("no connection")), "{told}");
     assert!(warned.contains("no connection") && warned.contains("no service runs"), "{warned}");
 
-    let clinic = Clinic::new(&format!("max_lateness = \"5s\"\n{target}"), "");
+    let clinic = CallingClinic::new(&format!("max_lateness = \"5s\"\n{target}"), "");
     let (exit, told, warned) = trigger(&clinic);
     assert_eq!((exit, &told["counts"]["expired"]), (Some(3), &1.into()), "{told}");
     assert!(warned.contains("expired"), "{warned}");
@@ -396,12 +389,11 @@ fn what_waits_is_told_with_its_reason_and_what_expires_ends_with_three() {
 fn a_name_that_cannot_be_resolved_is_found_out_before_any_intent() {
     use tickler::clock::Clock;
     let target = "[target.webhook]\nurl = \"http://nowhere.invalid/in\"";
-    let clinic = Clinic::new(target, "");
+    let clinic = CallingClinic::new(target, "");
     let zone = jiff::tz::TimeZone::get("America/New_York").expect("a zone");
     let today = zone.to_datetime(tickler::clock::SystemClock::new().now());
     let tomorrow = today.date().tomorrow().expect("a day").to_string();
-    std::fs::write(clinic.folder.path().join("appointments.csv"), TABLE.replace("2036-11-25", &tomorrow))
-        .expect("a table");
+    std::fs::write(clinic.0.file("appointments.csv"), TABLE.replace("2036-11-25", &tomorrow)).expect("a table");
     let arguments = ["trigger", "clinic", "--wait", "0s", "--format", "json"];
     let output = clinic.command(&arguments, "http://127.0.0.1:9").output().expect("tickler runs");
     let told: Value = serde_json::from_slice(&output.stdout).expect("JSON");

@@ -2,7 +2,7 @@
 #![allow(dead_code, reason = "every test takes what it needs of it")]
 
 use std::io::{BufRead, BufReader, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
 use serde_json::Value;
@@ -100,10 +100,16 @@ impl Clinic {
         clinic
     }
 
+    /// A folder for schedules alone: neither patients nor settings.
+    pub fn bare(url: &str) -> Self {
+        let clinic = Self { folder: TempDir::new().expect("a folder"), url: url.to_owned() };
+        std::fs::create_dir(clinic.file("schedules")).expect("a folder of schedules");
+        clinic
+    }
+
     /// Neither patients nor schedules; the page is off, the rate unlimited.
     pub fn empty(url: &str) -> Self {
-        let clinic = Self { folder: TempDir::new().expect("a folder"), url: url.to_owned() };
-        std::fs::create_dir(clinic.path().join("schedules")).expect("a folder of schedules");
+        let clinic = Self::bare(url);
         clinic.write("tickler.toml", "[web]\nlisten = \"off\"\n[accounts.thoughtly]\nrate = \"unlimited\"\n");
         clinic
     }
@@ -117,12 +123,17 @@ impl Clinic {
         self.folder.path()
     }
 
+    /// The path of a file in its folder.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.path().join(name)
+    }
+
     pub fn write(&self, name: &str, text: &str) {
         self.write_bytes(name, text.as_bytes());
     }
 
     pub fn write_bytes(&self, name: &str, bytes: &[u8]) {
-        std::fs::write(self.path().join(name), bytes).expect("a file is written");
+        std::fs::write(self.file(name), bytes).expect("a file is written");
     }
 
     pub fn command(&self, arguments: &[&str]) -> Command {

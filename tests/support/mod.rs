@@ -1,6 +1,7 @@
 //! A raw TCP receiver for faults that no HTTP server commits on purpose: it resets, hangs, drips, and cuts.
 #![allow(dead_code, reason = "every test takes what it needs of it")]
 
+pub mod answered;
 pub mod bench;
 pub mod chance;
 pub mod clinic;
