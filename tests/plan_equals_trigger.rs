@@ -4,20 +4,21 @@
 #[path = "support/mod.rs"]
 mod support;
 
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use proptest::test_runner::Config;
-use tempfile::TempDir;
 use tickler::clock::ManualClock;
 use tickler::reminder::{RunState, State};
-use tickler::settings::{Flags, ProcessEnvironment, Settings};
+use tickler::verbs::Reveal;
 use tickler::verbs::plan::{ShownPlan, When, plan};
 use tickler::verbs::trigger::{TriggerAnswer, TriggerAsk, trigger};
-use tickler::verbs::{Access, App, Reveal};
 
+use support::clinic::Clinic;
+use support::opened::OpenedClinic;
 use support::{Conduct, Receiver, answer};
 
 /// A Tuesday in the middle of nothing: no clock changes near it.
@@ -127,41 +128,33 @@ impl Terms {
             "cron = \"*/15 * * * *\"\ntimezone = \"{zone}\"\n[source.csv]\npath = \"../table.csv\"\n[appointment]\n\
              id = \"id\"\nphone = \"phone\"\ndefault_region = \"US\"\nstarts_at = \"start\"\nstatus = \"status\"\n\
              recipient_timezone = \"zone\"\nperson = \"who\"\n[remind]\nstatuses = [\"confirmed\"]\n{leads}\n{more}\
-             [guard]\nmax_invalid = \"100%\"\n[target.automation]\nurl = {{ env = \"URL\" }}\n[payload]\nid = \"{{{{ appointment_id }}}}\"\n\
+             [guard]\nmax_invalid = \"100%\"\n[target.automation]\nurl = {{ env = \"THOUGHTLY_AUTOMATION_URL\" }}\n[payload]\nid = \"{{{{ appointment_id }}}}\"\n\
              phone = \"{{{{ phone }}}}\"\nwhen = [\"{{{{ starts_at }}}}\", \"{{{{ weekday }}}}\"]\n\
              lead = \"{{{{ lead }}}}\"\nservice = \"For {{{{ service }}}}\"\nbefore = \"{{{{ previous_starts_at }}}}\"\n"
         )
     }
 }
 
-/// A clinic with its clock and what receives its calls.
-struct Clinic {
-    folder: TempDir,
-    clock: Arc<ManualClock>,
+/// A clinic and what receives its calls.
+struct CheckedClinic {
+    opened: OpenedClinic,
     receiver: Receiver,
-    app: App,
 }
 
-impl Clinic {
+impl Deref for CheckedClinic {
+    type Target = OpenedClinic;
+    fn deref(&self) -> &OpenedClinic {
+        &self.opened
+    }
+}
+
+impl CheckedClinic {
     async fn open(terms: &Terms) -> Self {
-        let folder = TempDir::new().expect("a folder");
-        let path = folder.path();
-        std::fs::create_dir(path.join("schedules")).expect("a folder of schedules");
-        std::fs::write(path.join("schedules/s.toml"), terms.schedule()).expect("written");
-        std::fs::write(path.join("tickler.toml"), "[accounts.thoughtly]\nrate = \"unlimited\"\n").expect("written");
         let receiver = Receiver::start(vec![Conduct::Answer(answer("200 OK", &[], r#"{"error":null}"#))]);
-        let environment = ProcessEnvironment::of([("URL", receiver.url("/webhook/automation/x"))], path);
-        let flags = Flags {
-            config: Some(path.join("tickler.toml")),
-            schedules: Some(path.join("schedules")),
-            ledger: Some(path.join("tickler.db")),
-            listen: None,
-        };
-        let (settings, _origins) = Settings::load(flags, environment).expect("settings");
+        let clinic = Clinic::empty(&receiver.url("/webhook/automation/x"));
+        clinic.schedule("s", &terms.schedule());
         let clock = Arc::new(ManualClock::starting_at(BASE.parse().expect("an instant")));
-        let app = App::open(settings, clock.clone(), Access::Working, "property").await.expect("the app opens");
-        app.sender.clone().expect("it may send").set_schedules(&app.folder().schedules);
-        Self { folder, clock, receiver, app }
+        Self { opened: OpenedClinic::of(clinic, clock).await, receiver }
     }
 
     fn write(&self, lines: &[Line]) {
@@ -169,7 +162,7 @@ impl Clinic {
         let lines: Vec<String> =
             lines.iter().map(|line| line.iter().map(quoted).collect::<Vec<_>>().join(",")).collect();
         let table = format!("id,phone,start,status,zone,who,service\n{}\n", lines.join("\n"));
-        std::fs::write(self.folder.path().join("table.csv"), table).expect("written");
+        std::fs::write(self.file("table.csv"), table).expect("written");
     }
 
     /// Plans, triggers, and answers both with the bodies that came in.
@@ -249,7 +242,7 @@ proptest! {
     ) {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
         runtime.expect("a runtime").block_on(async {
-            let (clinic, mut lines) = (Clinic::open(&terms).await, lines);
+            let (clinic, mut lines) = (CheckedClinic::open(&terms).await, lines);
             for round in &rounds {
                 change(&mut lines, &round.edits);
                 clinic.write(&lines);

@@ -1,11 +1,14 @@
 //! The whole pipeline over a clock moved by hand: real files, a real ledger, a real sandbox behind a socket.
 
-use std::path::Path;
+mod support;
+
+use std::ops::Deref;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tempfile::TempDir;
+use support::clinic::{Clinic, PARTS, Parts};
+use support::opened::OpenedClinic;
 use tickler::audit::AuditFilter;
 use tickler::clock::{Clock as _, ManualClock, SystemClock};
 use tickler::delivery::DeliveryScope;
@@ -14,17 +17,14 @@ use tickler::http::Http;
 use tickler::ledger::{ReminderAsk, ReminderRow};
 use tickler::reminder::{RunKind, RunState, State};
 use tickler::sandbox::{self, Options};
-use tickler::settings::{Flags, ProcessEnvironment, Settings};
+use tickler::verbs::audit;
 use tickler::verbs::trigger::{TriggerAnswer, TriggerAsk, trigger};
-use tickler::verbs::{Access, App, audit};
 
 const HEADER: &str = "id,phone,starts_at,status\n";
 
-/// A clinic, its sandbox and its clock.
-struct Clinic {
-    folder: TempDir,
-    clock: Arc<ManualClock>,
-    app: App,
+/// A clinic and its sandbox.
+struct StoryClinic {
+    opened: OpenedClinic,
     posts: Arc<Mutex<Vec<(Timestamp, String)>>>,
     _sandbox: sandbox::Running,
 }
@@ -33,45 +33,36 @@ fn at(text: &str) -> Timestamp {
     text.parse().expect("a valid instant")
 }
 
-fn write(folder: &Path, name: &str, text: &str) {
-    std::fs::write(folder.join(name), text).expect("a file is written");
-}
-
 fn schedule(remind: &str) -> String {
-    format!(
-        "cron = \"0 * * * *\"\ntimezone = \"UTC\"\n[source.csv]\npath = \"../appointments.csv\"\n\
-         [appointment]\nid = \"id\"\nphone = \"phone\"\ndefault_region = \"US\"\nstarts_at = \"starts_at\"\n\
-         status = \"status\"\n[remind]\n{remind}\n[target.automation]\nurl = {{ env = \"URL\" }}\n\
-         [payload]\nphone = \"{{{{ phone }}}}\"\nwhen = \"{{{{ starts_at }}}}\"\n\
-         before = \"{{{{ previous_starts_at }}}}\"\n"
-    )
+    Parts {
+        cron: "0 * * * *",
+        zone: "UTC",
+        appointment: "id = \"id\"\nphone = \"phone\"\ndefault_region = \"US\"\nstarts_at = \"starts_at\"\nstatus = \"status\"",
+        remind,
+        payload: "phone = \"{{ phone }}\"\nwhen = \"{{ starts_at }}\"\nbefore = \"{{ previous_starts_at }}\"",
+        ..PARTS
+    }
+    .text()
 }
 
-impl Clinic {
+impl Deref for StoryClinic {
+    type Target = OpenedClinic;
+    fn deref(&self) -> &OpenedClinic {
+        &self.opened
+    }
+}
+
+impl StoryClinic {
     async fn open(schedules: &[(&str, &str)], rows: &str, now: &str) -> Self {
-        let folder = TempDir::new().expect("a folder");
-        std::fs::create_dir(folder.path().join("schedules")).expect("a folder of schedules");
-        write(folder.path(), "tickler.toml", "[accounts.thoughtly]\nrate = \"unlimited\"\n");
-        write(folder.path(), "appointments.csv", &format!("{HEADER}{rows}"));
-        for (name, remind) in schedules {
-            write(folder.path(), &format!("schedules/{name}.toml"), &schedule(remind));
-        }
         let posts = Arc::new(Mutex::new(Vec::new()));
         let clock = Arc::new(ManualClock::starting_at(at(now)));
         let sandbox = Self::sandbox(Arc::clone(&posts), Arc::clone(&clock)).await;
-        let url = format!("http://{}/webhook/automation/story", sandbox.address);
-        let environment = ProcessEnvironment::of([("URL", url)], folder.path());
-        let flags = Flags {
-            config: Some(folder.path().join("tickler.toml")),
-            schedules: Some(folder.path().join("schedules")),
-            ledger: Some(folder.path().join("tickler.db")),
-            listen: None,
-        };
-        let (settings, _origins) = Settings::load(flags, environment).expect("settings");
-        let app = App::open(settings, clock.clone(), Access::Working, "story").await.expect("the app opens");
-        let sender = app.sender.clone().expect("it may send");
-        sender.set_schedules(&app.folder().schedules);
-        Self { folder, clock, app, posts, _sandbox: sandbox }
+        let clinic = Clinic::empty(&format!("http://{}/webhook/automation/story", sandbox.address));
+        clinic.write("appointments.csv", &format!("{HEADER}{rows}"));
+        for (name, remind) in schedules {
+            clinic.schedule(name, &schedule(remind));
+        }
+        Self { opened: OpenedClinic::of(clinic, clock).await, posts, _sandbox: sandbox }
     }
 
     async fn sandbox(posts: Arc<Mutex<Vec<(Timestamp, String)>>>, clock: Arc<ManualClock>) -> sandbox::Running {
@@ -83,7 +74,7 @@ impl Clinic {
     }
 
     fn rows(&self, rows: &str) {
-        write(self.folder.path(), "appointments.csv", &format!("{HEADER}{rows}"));
+        self.write("appointments.csv", &format!("{HEADER}{rows}"));
     }
 
     async fn trigger(&self, name: &str) -> TriggerAnswer {
@@ -139,7 +130,7 @@ impl Clinic {
 async fn twenty_four_evaluations_twice_at_once_make_one_post_per_appointment_and_lead() {
     let rows = "a,+12025550143,2026-11-25T12:00Z,ok\nb,+12025550164,2026-11-25T16:30Z,ok\n";
     let remind = "hours_before = [24, 2]\ncalling_hours = \"always\"\nmax_per_person_per_day = 9";
-    let clinic = Clinic::open(&[("hourly", remind)], rows, "2026-11-24T13:00:00Z").await;
+    let clinic = StoryClinic::open(&[("hourly", remind)], rows, "2026-11-24T13:00:00Z").await;
     for hour in 0..28 {
         if hour % 2 == 0 {
             tokio::join!(clinic.trigger("hourly"), clinic.trigger("hourly"));
@@ -158,9 +149,12 @@ async fn twenty_four_evaluations_twice_at_once_make_one_post_per_appointment_and
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_moved_appointment_is_told_once_more_with_its_former_start_and_a_corrected_phone_is_not() {
-    let clinic =
-        Clinic::open(&[("day", "days_before = 1")], "a,+12025550143,2026-11-24 10:00,ok\n", "2026-11-23T09:00:00Z")
-            .await;
+    let clinic = StoryClinic::open(
+        &[("day", "days_before = 1")],
+        "a,+12025550143,2026-11-24 10:00,ok\n",
+        "2026-11-23T09:00:00Z",
+    )
+    .await;
     assert_eq!(clinic.trigger("day").await.counts.delivered, 1);
     clinic.rows("a,+12025550164,2026-11-24 10:00,ok\n");
     clinic.clock.advance(Duration::from_secs(60));
@@ -179,7 +173,7 @@ async fn forty_rows_of_one_phone_in_five_spellings_are_one_call_and_thirty_nine_
     let spellings = ["+12025550143", "(202) 555-0143", "202-555-0143", "2025550143", "+1 202.555.0143"];
     let rows: String =
         (0..40).map(|row| format!("a{row},{},2026-11-25 {:02}:00,ok\n", spellings[row % 5], 8 + row / 4)).collect();
-    let clinic = Clinic::open(&[("day", "days_before = 1")], &rows, "2026-11-24T09:00:00Z").await;
+    let clinic = StoryClinic::open(&[("day", "days_before = 1")], &rows, "2026-11-24T09:00:00Z").await;
     let answer = clinic.trigger("day").await;
     assert_eq!((answer.counts.delivered, answer.counts.skipped), (1, 39));
     assert_eq!(clinic.posts().len(), 1);
@@ -190,7 +184,7 @@ async fn forty_rows_of_one_phone_in_five_spellings_are_one_call_and_thirty_nine_
 async fn what_waits_for_the_opening_is_read_again_before_it_goes_out() {
     let rows = "a,+12025550143,2026-11-26 15:00,ok\nb,+12025550164,2026-11-26 16:00,ok\n";
     let remind = "days_before = 2\nmax_lateness = \"12h\"";
-    let clinic = Clinic::open(&[("late", remind)], rows, "2026-11-24T22:00:00Z").await;
+    let clinic = StoryClinic::open(&[("late", remind)], rows, "2026-11-24T22:00:00Z").await;
     assert_eq!(clinic.trigger("late").await.counts.pending, 2);
     clinic.clock.set(at("2026-11-25T00:30:00Z"));
     let other_date = clinic.trigger("late").await;
@@ -208,7 +202,7 @@ async fn what_waits_for_the_opening_is_read_again_before_it_goes_out() {
 async fn moved_and_moved_back_or_missing_from_one_read_is_one_call() {
     let (ten, three) = ("a,+12025550143,2026-11-25 10:00,ok\n", "a,+12025550143,2026-11-25 15:00,ok\n");
     let remind = "days_before = 1\nmax_lateness = \"12h\"";
-    let clinic = Clinic::open(&[("late", remind)], ten, "2026-11-24T22:00:00Z").await;
+    let clinic = StoryClinic::open(&[("late", remind)], ten, "2026-11-24T22:00:00Z").await;
     for rows in [ten, three, ten, "", ten] {
         clinic.rows(rows);
         clinic.trigger("late").await;
@@ -229,7 +223,7 @@ async fn two_schedules_at_the_same_minute_call_one_person_once_a_hundred_times_o
     let day = jiff::SignedDuration::from_hours(24);
     let rows: String = (0..100).map(|n| format!("a{n},+12025550143,{},ok\n", first + day * n)).collect();
     let remind = "days_before = 1";
-    let clinic = Clinic::open(&[("one", remind), ("two", remind)], &rows, "2026-01-01T09:00:00Z").await;
+    let clinic = StoryClinic::open(&[("one", remind), ("two", remind)], &rows, "2026-01-01T09:00:00Z").await;
     for n in 0..100 {
         clinic.clock.set(at("2026-01-01T09:00:00Z") + day * n);
         let (one, two) = tokio::join!(clinic.run("one"), clinic.run("two"));
@@ -242,7 +236,7 @@ async fn two_schedules_at_the_same_minute_call_one_person_once_a_hundred_times_o
 #[tokio::test(flavor = "multi_thread")]
 async fn who_books_36_hours_20_hours_or_30_minutes_before_is_called_for_the_leads_that_are_left() {
     let remind = "hours_before = [168, 24, 2]\ncalling_hours = \"always\"\nmax_per_person_per_day = 9";
-    let clinic = Clinic::open(&[("hourly", remind)], "", "2026-11-23T22:00:00Z").await;
+    let clinic = StoryClinic::open(&[("hourly", remind)], "", "2026-11-23T22:00:00Z").await;
     let bookings = [
         ("2026-11-24T00:00:00Z", "a,+12025550143,2026-11-25T12:00Z,ok\n"),
         ("2026-11-24T16:00:00Z", "b,+12025550164,2026-11-25T12:00Z,ok\n"),
@@ -280,7 +274,7 @@ async fn after_three_days_down_those_of_two_hundred_that_begin_later_are_called_
     let rows: String = shuffled.map(|n| format!("a{n},+120255510{:02},{},ok\n", n % 100, start(n))).collect();
     let remind =
         "days_before = [1, 2, 3, 4]\nmax_lateness = \"96h\"\nmax_per_person_per_day = 9\n[delivery]\nmax_in_flight = 1";
-    let clinic = Clinic::open(&[("late", remind)], &rows, "2026-11-23T21:30:00Z").await;
+    let clinic = StoryClinic::open(&[("late", remind)], &rows, "2026-11-23T21:30:00Z").await;
     assert_eq!(clinic.run("late").await.state(), RunState::Done);
     assert_eq!((clinic.reminders().await.len(), clinic.posts().len()), (200, 0), "they wait for the opening");
     clinic.clock.set(at("2026-11-26T20:00:00Z"));
@@ -302,7 +296,7 @@ async fn what_waits_for_mondays_hours_stays_over_the_weekend_unless_its_row_is_c
     let rows =
         "a,+12025550143,2026-11-30 15:00,ok\nb,+12025550164,2026-11-30 16:00,ok\nc,+12025550151,2026-11-30 17:00,ok\n";
     let remind = "days_before = 3\nmax_lateness = \"96h\"\nclosed_days = [\"sat\", \"sun\"]";
-    let clinic = Clinic::open(&[("weekend", remind)], rows, "2026-11-27T21:30:00Z").await;
+    let clinic = StoryClinic::open(&[("weekend", remind)], rows, "2026-11-27T21:30:00Z").await;
     let states = async || -> Vec<State> { clinic.reminders().await.iter().map(|it| it.state).collect() };
     clinic.run("weekend").await;
     assert_eq!(states().await, [State::Pending; 3]);

@@ -7,6 +7,7 @@ pub mod chance;
 pub mod clinic;
 pub mod command;
 pub mod expressions;
+pub mod opened;
 pub mod terminal;
 
 use std::io::{Read, Write};
