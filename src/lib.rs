@@ -48,9 +48,9 @@
 //! | passed time | a nominal time that passed while no service was running: one run makes up for it (`catch_up`), or it is recorded as missed |
 //! | run | one evaluation of a schedule: read, plan, record; sending comes afterwards |
 //! | lead | how long before the start a reminder is due: `1d`, `24h` |
-//! | window | the range of starts that a run plans for: from its leads follows which |
-//! | sighting | a row whose start lies in the window of a run |
-//! | candidate | a sighting that has passed the rules about single rows; rules about several rows follow |
+//! | window | the range of starts that a run plans for; it follows from the schedule's leads |
+//! | sighting | a row that may lie in the window of a run: its start does, or can't be read |
+//! | candidate | a sighting with one of its leads that has passed the rules about single rows; rules about several rows follow |
 //! | reminder | one call that was planned, known by its key: schedule, appointment id, start, lead |
 //! | intent | the committed record that a request is about to be sent; it is on disk before the first byte leaves |
 //! | attempt | one request for a reminder: an intent and its settlement |
@@ -62,14 +62,14 @@
 //! | record | what the other side says of one call, posted by it (a *report*) or found when it is asked (a *poll*) |
 //! | sign | an outcome or a sign of life that a record brings; accepted calls without any are an alert |
 //! | outcome | what became of a call that was made: confirmed, declined, nobody answered |
-//! | retry | another call after one that nobody answered, planned as a reminder of its own |
+//! | retry | another call after one that nobody answered, planned as a reminder of its own; a call and its retries are a chain |
 //! | write-back | an outcome that is sent to the system from which the appointment comes |
 //! | canary | a call to the operator's own phone that shows whether records of calls still arrive |
 //! | request, post | a call that somebody asks for by HTTP (`[source.inbound]`), instead of an appointment that is read |
 //! | inbox | the requests that were posted, as the ledger keeps them; for a run they are rows of a source |
 //! | shadow mode | a schedule is planned and its calls are only written down, while another system still makes them |
 //! | rehearsed call | a call that shadow mode wrote down |
-//! | trial | a delivery that a simulated Thoughtly (the sandbox) accepted: nobody was phoned |
+//! | trial | a delivery that a simulated Thoughtly (the sandbox) accepted: nobody was phoned; also work with `--now` or `--trial`, in a ledger of its own |
 //! | first sight | the first evaluation that saw an appointment: it shows what was booked late |
 //! | watched lead | a lead for which evaluations write down first sights, and since when |
 //! | hold | a reason why nothing is sent now: a pause, the `STOP` file, refused credentials, a rate limit |
@@ -79,6 +79,7 @@
 //! | nudge | a word to the sender that something may be due, so that it asks the ledger at once |
 //! | fresh read | reading a source again before a reminder that has waited is sent |
 //! | guard | a check of a whole run; when it fails the run is held and nobody is called |
+//! | held | of a run: a guard keeps it until a person decides. In the code of the ledger, `held` is also a reminder that it holds |
 //! | ledger | runs, reminders, attempts and holds, in one database |
 //! | question | what the ledger is asked without changing it; whoever only looks is given its `Questions` and nothing else |
 //! | audit log | the append-only, hash-chained record for people, in the same database |

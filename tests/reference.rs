@@ -5,7 +5,7 @@ mod support;
 use std::path::Path;
 
 use support::clinic::{Clinic, PARTS};
-use tickler::schedule::keys::{Key, Need, SCHEDULE, Shape, Table};
+use tickler::schedule::keys::{Key, KeyTable, Need, SCHEDULE, Shape};
 
 #[test]
 fn the_page_is_what_the_program_prints() {
@@ -37,7 +37,7 @@ fn every_part_fits_a_terminal_of_eighty_columns() {
 }
 
 /// Each key that can be set, with its path.
-fn leaves(table: &'static Table, path: &str) -> Vec<(String, &'static Key)> {
+fn leaves(table: &'static KeyTable, path: &str) -> Vec<(String, &'static Key)> {
     let mut found = Vec::new();
     for key in table.keys.iter().filter(|key| key.need != Need::Later) {
         let path = if path.is_empty() { key.name.to_owned() } else { format!("{path}.{}", key.name) };
@@ -51,7 +51,7 @@ fn leaves(table: &'static Table, path: &str) -> Vec<(String, &'static Key)> {
 }
 
 /// Sets a key in a schedule, and beside it what its table demands; siblings that exclude it go.
-fn set(document: &mut toml::Table, table: &'static Table, path: &str, whole: &str) {
+fn set(document: &mut toml::Table, table: &'static KeyTable, path: &str, whole: &str) {
     let (name, rest) = path.split_once('.').map_or((path, None), |(name, rest)| (name, Some(rest)));
     if table.one_of.contains(&name) {
         for other in table.one_of.iter().filter(|other| **other != name) {

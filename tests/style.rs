@@ -138,25 +138,15 @@ fn type_names(files: &[SourceFile]) -> BTreeMap<String, BTreeSet<String>> {
     names
 }
 
-/// Type names that may be defined twice, each with its meanings.
-const SEVERAL_MEANINGS: &[(&str, &str)] = &[
-    ("Attempt", "a row of the ledger in memory, and one try in `delivery`"),
-    ("Asked", "a job's caller in the writer, and the store's own log"),
-    ("Account", "a row of the ledger in memory, and an account of the settings"),
-    ("Table", "keys of a file, and columns on a terminal"),
-];
-
 #[test]
 fn a_type_name_means_one_thing() {
     let names = type_names(&source_files());
     let several: Vec<String> = names
         .iter()
-        .filter(|(name, files)| files.len() > 1 && SEVERAL_MEANINGS.iter().all(|(known, _)| known != name))
+        .filter(|(_, files)| files.len() > 1)
         .map(|(name, files)| format!("{name}: {}", files.iter().cloned().collect::<Vec<_>>().join(", ")))
         .collect();
     assert!(several.is_empty(), "{} names with several meanings:\n{}", several.len(), several.join("\n"));
-    let dead = dead_exceptions(SEVERAL_MEANINGS, |known| names.get(known).is_some_and(|files| files.len() > 1));
-    assert!(dead.is_empty(), "these have one meaning now: {dead:?}");
 }
 
 /// How often each word occurs in the lines.

@@ -10,7 +10,7 @@ use super::ids::{self, IdPart};
 use super::{AppointmentColumns, CallTimes, DateFormat, Start, StartColumns, StartText, dates};
 use crate::reminder::Priority;
 use crate::row::{Column, OCCURRENCE_START, RECEIVED_AT, Record, unseen};
-use crate::zones::{DayCache, Wall, Zone, Zones};
+use crate::zones::{DayCache, WallMeaning, Zone, Zones};
 
 /// Separates the parts of an id that consists of several columns; inside a part it is escaped as `\|`, so that two different rows
 /// never get the same id.
@@ -361,9 +361,9 @@ pub fn to_micros(at: Timestamp) -> Timestamp {
 
 fn resolved(zone: &Zone, wall: DateTime) -> Result<Start, TimeProblem> {
     match zone.resolve(wall) {
-        Wall::Once(at) => Ok(Start { at: to_micros(at), is_ambiguous: false }),
-        Wall::Twice { first, second: _ } => Ok(Start { at: to_micros(first), is_ambiguous: true }),
-        Wall::Gap { after } => Err(TimeProblem::NoSuchTime(format!(
+        WallMeaning::Once(at) => Ok(Start { at: to_micros(at), is_ambiguous: false }),
+        WallMeaning::Twice { first, second: _ } => Ok(Start { at: to_micros(first), is_ambiguous: true }),
+        WallMeaning::Gap { after } => Err(TimeProblem::NoSuchTime(format!(
             "{} doesn't exist in {}: clocks go forward to {}",
             wall.strftime("%Y-%m-%d %H:%M"),
             zone.name(),

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use jiff::civil::{Date, DateTime, Time};
 
 use crate::duration;
-use crate::zones::{Wall, Zone};
+use crate::zones::{WallMeaning, Zone};
 
 /// Reads a time. Dates and wall-clock times are those of `zone`; a date alone is its first instant, a time alone is
 /// today's, and where the wall clock shows a time twice the first is meant.
@@ -76,7 +76,7 @@ fn date(word: &str, now: Timestamp, zone: &Zone) -> Option<Date> {
 
 fn instant(wall: DateTime, zone: &Zone) -> Timestamp {
     match zone.resolve(wall) {
-        Wall::Once(at) | Wall::Gap { after: at } | Wall::Twice { first: at, .. } => at,
+        WallMeaning::Once(at) | WallMeaning::Gap { after: at } | WallMeaning::Twice { first: at, .. } => at,
     }
 }
 

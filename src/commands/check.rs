@@ -14,7 +14,7 @@ use crate::http::Http;
 use crate::schedule::problems::{Paint, Severity};
 use crate::settings::SecretRef;
 use crate::sources::SourceTools;
-use crate::verbs::check::{CheckAsk, CheckReport, ColumnReport, Files, Reach, Warnings, check as examine};
+use crate::verbs::check::{CheckAsk, CheckReach, CheckReport, ColumnReport, Files, Warnings, check as examine};
 use crate::verbs::outbound;
 use crate::verbs::secrets::ServiceSecrets;
 use crate::verbs::{Exit, VerbError};
@@ -74,7 +74,7 @@ fn report(
     };
     Ok(examine(&CheckAsk {
         files,
-        reach: if ask.connect { Reach::Connect } else { Reach::Local },
+        reach: if ask.connect { CheckReach::Connect } else { CheckReach::Local },
         warnings: if ask.deny_warnings { Warnings::Denied } else { Warnings::Allowed },
         now: context.clock.now(),
         zones: &Zones::newest(),

@@ -94,7 +94,7 @@ impl<T: Serialize> Shown<'_, T> {
 
 /// A writer that escapes control characters in JSON, so that a terminal can't be controlled by data. serde_json writes whole
 /// characters.
-struct Tamed<W> {
+struct EscapedJson<W> {
     out: W,
     /// Output that is not checked yet.
     waiting: Vec<u8>,
@@ -103,7 +103,7 @@ struct Tamed<W> {
 /// The size of the pieces in which output is checked and written.
 const PIECE_SIZE: usize = 1 << 16;
 
-impl<W: Write> Write for Tamed<W> {
+impl<W: Write> Write for EscapedJson<W> {
     fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
         self.write_all(piece)?;
         Ok(piece.len())
@@ -157,7 +157,7 @@ fn written(result: io::Result<()>) -> anyhow::Result<()> {
 
 /// A writer of JSON to stdout. Each write has to end with a whole character; flush it at the end.
 fn tamed_stdout() -> impl Write {
-    Tamed { out: io::stdout().lock(), waiting: Vec::with_capacity(2 * PIECE_SIZE) }
+    EscapedJson { out: io::stdout().lock(), waiting: Vec::with_capacity(2 * PIECE_SIZE) }
 }
 
 /// Prints a text and a line end to stdout.

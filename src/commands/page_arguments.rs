@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use crate::verbs::page_token::May;
+use crate::verbs::page_token::PageRights;
 
 /// `page …`.
 #[derive(Debug, Subcommand)]
@@ -48,7 +48,7 @@ pub enum MayWord {
     Act,
 }
 
-impl From<MayWord> for May {
+impl From<MayWord> for PageRights {
     fn from(word: MayWord) -> Self {
         match word {
             MayWord::Read => Self::Read,

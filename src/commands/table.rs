@@ -51,12 +51,12 @@ impl Screen {
 pub struct TableColumn {
     name: &'static str,
     content: CellContent,
-    leaves: Option<Leaving>,
+    leaves: Option<WhenNarrow>,
 }
 
 /// What becomes of a column where the screen is too narrow; the lowest turn is the first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Leaving {
+struct WhenNarrow {
     turn: u8,
     to: Destination,
 }
@@ -90,12 +90,12 @@ pub const fn sentence(name: &'static str) -> TableColumn {
 impl TableColumn {
     /// Where the screen is too narrow this column is left out, the lowest `turn` first.
     pub const fn leaves(self, turn: u8) -> Self {
-        Self { leaves: Some(Leaving { turn, to: Destination::Nowhere }), ..self }
+        Self { leaves: Some(WhenNarrow { turn, to: Destination::Nowhere }), ..self }
     }
 
     /// Where the screen is too narrow this column is printed below its row, in its turn among those that are left out.
     pub const fn below(self, turn: u8) -> Self {
-        Self { leaves: Some(Leaving { turn, to: Destination::Below }), ..self }
+        Self { leaves: Some(WhenNarrow { turn, to: Destination::Below }), ..self }
     }
 }
 
@@ -147,8 +147,8 @@ impl Table {
             let turns = self.columns.iter().enumerate();
             let next = turns.filter_map(|(place, column)| Some((column.leaves?, place))).min();
             match next {
-                Some((Leaving { to: Destination::Nowhere, .. }, place)) => self.leave_out(|_, other| other == place),
-                Some((Leaving { to: Destination::Below, .. }, place)) => self.put_below(place),
+                Some((WhenNarrow { to: Destination::Nowhere, .. }, place)) => self.leave_out(|_, other| other == place),
+                Some((WhenNarrow { to: Destination::Below, .. }, place)) => self.put_below(place),
                 None => return self.with_last_below(width),
             }
         }

@@ -23,7 +23,7 @@ pub async fn trigger(globals: &Globals, ask: TriggerArguments) -> anyhow::Result
         context.name_trial(&ask.now);
         let app = context.open(Access::Reading).await?;
         let answer = trigger::dry_run(&app, &ask.schedule, ask.only, rehearsed).await?;
-        show(&context, &answer, Carried::Nothing).await?;
+        show(&context, &answer, TriggerEffect::DryRun).await?;
         tell_notes(&context, &answer);
         return Ok(Exit::Done);
     }
@@ -37,7 +37,7 @@ pub async fn trigger(globals: &Globals, ask: TriggerArguments) -> anyhow::Result
 
 /// Prints the result of a run; remarks are printed to stderr.
 pub(super) async fn tell(context: &Context, answer: &TriggerAnswer) -> anyhow::Result<()> {
-    show(context, answer, Carried::Out).await?;
+    show(context, answer, TriggerEffect::Done).await?;
     tell_notes(context, answer);
     if answer.counts.pending > 0 && !answer.service {
         let pending = answer.counts.pending;
@@ -56,25 +56,25 @@ fn tell_notes(context: &Context, answer: &TriggerAnswer) {
     }
 }
 
-/// Whether what an answer says was done.
+/// Whether an answer says what was done, or only what would be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Carried {
-    /// It was.
-    Out,
-    /// Nothing was: it is what a trigger would do.
-    Nothing,
+enum TriggerEffect {
+    /// It was done.
+    Done,
+    /// Nothing was done: the answer says what a trigger would do.
+    DryRun,
 }
 
-async fn show(context: &Context, answer: &TriggerAnswer, carried: Carried) -> anyhow::Result<()> {
+async fn show(context: &Context, answer: &TriggerAnswer, effect: TriggerEffect) -> anyhow::Result<()> {
     let ids = match context.prints_tables() {
         true => ShortIds::among_all(context, answer.reminders.iter().filter_map(|row| row.reminder_id)).await,
         false => ShortIds::default(),
     };
     let rows = || rows(answer);
-    Shown { answer, people: &|| for_people(context, &ids, answer, carried), rows: &rows }.print(context.format)
+    Shown { answer, people: &|| for_people(context, &ids, answer, effect), rows: &rows }.print(context.format)
 }
 
-fn for_people(context: &Context, ids: &ShortIds, answer: &TriggerAnswer, carried: Carried) -> String {
+fn for_people(context: &Context, ids: &ShortIds, answer: &TriggerAnswer, effect: TriggerEffect) -> String {
     let counts = &answer.counts;
     let accepted = accepted_by(answer.accepted_by.as_deref());
     let mut counted = vec![
@@ -85,7 +85,7 @@ fn for_people(context: &Context, ids: &ShortIds, answer: &TriggerAnswer, carried
         (counts.failed, "failed"),
         (counts.dropped, "given up"),
         (counts.expired, "expired"),
-        (counts.pending, if carried == Carried::Out { "wait" } else { "would be called" }),
+        (counts.pending, if effect == TriggerEffect::Done { "wait" } else { "would be called" }),
         (counts.skipped, "not called"),
         (counts.outside_window, "outside the window"),
     ];
@@ -93,10 +93,10 @@ fn for_people(context: &Context, ids: &ShortIds, answer: &TriggerAnswer, carried
     let counted = tally(&counted);
     let at = context.moment_of(&answer.nominal_at);
     let zone = context.zone_of(Some(&answer.schedule));
-    let state = match (carried, answer.state) {
-        (Carried::Out, state) => state.to_string(),
-        (Carried::Nothing, RunState::Held) => "a dry run, nothing is sent: the run would be held".to_owned(),
-        (Carried::Nothing, _) => "a dry run, nothing is sent".to_owned(),
+    let state = match (effect, answer.state) {
+        (TriggerEffect::Done, state) => state.to_string(),
+        (TriggerEffect::DryRun, RunState::Held) => "a dry run, nothing is sent: the run would be held".to_owned(),
+        (TriggerEffect::DryRun, _) => "a dry run, nothing is sent".to_owned(),
     };
     let head = context.screen.prose(&format!("{} at {at} ({}): {state} ({counted})", answer.schedule, zone.name()));
     if answer.reminders.is_empty() {
@@ -116,7 +116,7 @@ fn for_people(context: &Context, ids: &ShortIds, answer: &TriggerAnswer, carried
             reminder.appointment_id.clone(),
             reminder.label.clone().unwrap_or_default().into_string(),
             match reminder.state {
-                State::Pending if carried == Carried::Nothing => "would be called".to_owned(),
+                State::Pending if effect == TriggerEffect::DryRun => "would be called".to_owned(),
                 State::Delivered if reminder.trial => TRIAL.to_owned(),
                 State::Delivered => accepted.clone(),
                 state => state_in_words(state).to_owned(),

@@ -138,7 +138,7 @@ async fn serve(opened: Opened, signals: &mut Signals) -> Exit {
         inbound.begin_stop();
     }
     tokio::select! {
-        () = shut_down(&daemon, &stop, Underway { background, sending, requests }) => end,
+        () = shut_down(&daemon, &stop, TasksUnderWay { background, sending, requests }) => end,
         () = signals.end_at_second() => Exit::Failed,
     }
 }
@@ -174,15 +174,15 @@ async fn wait_for_stop(daemon: &Arc<Daemon>, signals: &mut Signals) -> Exit {
 }
 
 /// The tasks that are running when the shutdown begins.
-struct Underway {
+struct TasksUnderWay {
     background: JoinSet<()>,
     sending: JoinSet<()>,
     requests: PendingRequests,
 }
 
 /// Starts no new run and takes no new intent; waits for calls in flight, settles them, and answers pending requests.
-async fn shut_down(daemon: &Daemon, stop: &channel::Sender<bool>, underway: Underway) {
-    let Underway { mut background, mut sending, requests } = underway;
+async fn shut_down(daemon: &Daemon, stop: &channel::Sender<bool>, underway: TasksUnderWay) {
+    let TasksUnderWay { mut background, mut sending, requests } = underway;
     daemon.stop_runs();
     if let Some(sender) = &daemon.app.sender {
         sender.begin_stop();

@@ -13,7 +13,7 @@ use super::queue::{DueRun, Ended, RunQueue, ScheduleSteps, Tick, Turn};
 use super::tick_gap::{TickGap, TickMonitor};
 use crate::audit::{Entry, Event};
 use crate::evaluation::{BegunRun, RunAsk, RunOutcome, begin_run, clock_is_set, next_read_at};
-use crate::ledger::gate::{Hold, Subject};
+use crate::ledger::gate::{GateSubject, Hold};
 use crate::ledger::{Holds, Ledger, LedgerResult, Log, RunRow, Runs, RunsAsk};
 use crate::notify::{AlertKind, Conditions, Notifier, RunResult};
 use crate::plan::{Counts, Rehearsed};
@@ -114,7 +114,7 @@ impl Daemon {
         stream::iter(steps).for_each_concurrent(MAX_CONCURRENT_RUNS as usize, |steps| self.perform(steps)).await;
     }
 
-    fn poll(&self, name: &str, tick: Tick, permits: &Permits) -> Option<ScheduleSteps> {
+    fn poll(&self, name: &str, tick: Tick, permits: &RunPermissions) -> Option<ScheduleSteps> {
         // the lock comes first: a reload replaces the folder and the queue's entry under it
         let mut queue = self.queue();
         let permission = self.schedule(name).map_or(Permission::Disabled, |schedule| permits.of(&schedule));
@@ -176,8 +176,8 @@ impl Daemon {
         }
     }
 
-    pub(super) async fn permits(&self, now: Timestamp) -> LedgerResult<Permits> {
-        Ok(Permits { holds: self.ledger.holds(self.app.machine()).await?, now })
+    pub(super) async fn permits(&self, now: Timestamp) -> LedgerResult<RunPermissions> {
+        Ok(RunPermissions { holds: self.ledger.holds(self.app.machine()).await?, now })
     }
 
     pub(super) fn note_ledger_failure(&self, error: &str) {
@@ -436,14 +436,14 @@ impl Drop for Beginning {
 }
 
 /// Decides which schedules may run.
-pub(super) struct Permits {
+pub(super) struct RunPermissions {
     holds: Holds,
     now: Timestamp,
 }
 
-impl Permits {
+impl RunPermissions {
     pub(super) fn of(&self, schedule: &Schedule) -> Permission {
-        let subject = Subject {
+        let subject = GateSubject {
             schedule: &schedule.name,
             account: schedule.target.account(),
             credentials: None,

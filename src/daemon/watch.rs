@@ -113,7 +113,7 @@ pub async fn follow(daemon: Arc<Daemon>, stillness: Stillness) {
     let mut settling = Settling::of(stillness);
     loop {
         // the watch did not report changes between the first read and its own start
-        while settling.check(&daemon).await == Rest::No {
+        while settling.check(&daemon).await == IsSettled::No {
             clock.sleep(CHECK_INTERVAL).await;
         }
         tokio::select! {
@@ -133,7 +133,7 @@ pub struct Settling {
 
 /// Whether every file has settled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rest {
+pub enum IsSettled {
     /// Yes, and what was new has been read.
     Yes,
     /// Not yet: it is to be checked again soon.
@@ -149,7 +149,7 @@ impl Settling {
 
     /// Checks the folder once: it is read when all that changed has settled; where some files keep changing, the others
     /// are read every two seconds.
-    pub async fn check(&mut self, daemon: &Daemon) -> Rest {
+    pub async fn check(&mut self, daemon: &Daemon) -> IsSettled {
         let clock = &daemon.app.env.clock;
         let stamps = stamps_aside(daemon.app.settings.schedules.clone()).await;
         let now = clock.monotonic();
@@ -163,7 +163,7 @@ impl Settling {
             daemon.reload(ACTOR, unsettled).await;
             self.unread_since = if is_at_rest { None } else { Some(clock.monotonic()) };
         }
-        if is_at_rest { Rest::Yes } else { Rest::No }
+        if is_at_rest { IsSettled::Yes } else { IsSettled::No }
     }
 }
 

@@ -82,7 +82,7 @@ impl Poll {
 }
 
 /// Why a wait ended.
-enum Woken {
+enum WokenBy {
     /// There may be something to do.
     Poll,
     /// The dispatcher is to end.
@@ -126,8 +126,8 @@ impl<'a> Dispatcher<'a> {
                 return Ok(());
             }
             match self.wait(poll).await {
-                Woken::Poll => {}
-                Woken::End => return Ok(()),
+                WokenBy::Poll => {}
+                WokenBy::End => return Ok(()),
             }
         }
         Ok(())
@@ -303,7 +303,7 @@ impl<'a> Dispatcher<'a> {
     }
 
     /// Waits for the next reason to poll.
-    async fn wait(&mut self, poll: Poll) -> Woken {
+    async fn wait(&mut self, poll: Poll) -> WokenBy {
         let clock = Arc::clone(&self.tools.clock);
         let nudge_delay = match self.poll_took > LONG_POLL {
             true => (self.poll_took * NUDGE_DELAY_FACTOR).min(FIRST_FAILURE_PAUSE),
@@ -324,19 +324,19 @@ impl<'a> Dispatcher<'a> {
             };
             tokio::select! {
                 biased;
-                () = stopped(stop.as_mut()) => return Woken::End,
+                () = stopped(stop.as_mut()) => return WokenBy::End,
                 Some(sent) = self.sends.join_next() => {
                     let next_at = self.collect_finished(sent).await;
                     let now = clock.now();
                     if poll.is_full || next_at.is_some_and(|at| at <= now) {
-                        return Woken::Poll;
+                        return WokenBy::Poll;
                     }
                     if matches!(self.until, Until::Settled { .. }) && self.sends.is_empty() {
-                        return Woken::Poll;
+                        return WokenBy::Poll;
                     }
                     // the next poll reports why the ledger could not take it
                     if self.settle().await.is_err() {
-                        return Woken::Poll;
+                        return WokenBy::Poll;
                     }
                     self.report_ended_batches().await;
                     self.sender.note_progress();
@@ -344,10 +344,10 @@ impl<'a> Dispatcher<'a> {
                 }
                 Some(()) = self.reads.next(self.sender) => {
                     self.backoff.after_read();
-                    return Woken::Poll;
+                    return WokenBy::Poll;
                 }
-                () = &mut nudged => return Woken::Poll,
-                () = pause(clock.as_ref(), again) => return Woken::Poll,
+                () = &mut nudged => return WokenBy::Poll,
+                () = pause(clock.as_ref(), again) => return WokenBy::Poll,
             }
         }
     }

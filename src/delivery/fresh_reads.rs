@@ -24,7 +24,7 @@ type ReadFor = (String, RunId);
 /// The fresh reads of one dispatcher. Dropping it aborts those under way: they leave nothing behind.
 #[derive(Default)]
 pub(super) struct FreshReads {
-    under_way: UnderWay,
+    under_way: ReadsUnderWay,
     /// When (monotonic) each was read last.
     last: HashMap<ReadFor, Duration>,
 }
@@ -38,12 +38,12 @@ struct FinishedRead {
 
 /// The tasks of the reads under way. A task returns why its read failed, if it did.
 #[derive(Default)]
-struct UnderWay {
+struct ReadsUnderWay {
     tasks: JoinSet<Option<String>>,
     read_for: HashMap<Id, ReadFor>,
 }
 
-impl UnderWay {
+impl ReadsUnderWay {
     fn contains(&self, read_for: &ReadFor) -> bool {
         self.read_for.values().any(|under_way| under_way == read_for)
     }
@@ -143,7 +143,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_read_whose_task_was_aborted_or_panicked_has_failed_and_is_no_longer_under_way() {
-        let mut under_way = UnderWay::default();
+        let mut under_way = ReadsUnderWay::default();
         under_way.spawn(read_for("aborted"), std::future::pending());
         under_way.tasks.abort_all();
         under_way.spawn(read_for("panicked"), async { panic!("on purpose") });

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use super::SenderParts;
 use crate::attempt::TargetAddress;
 use crate::ledger::Lane;
-use crate::ledger::gate::Subject;
+use crate::ledger::gate::GateSubject;
 use crate::reminder::ReminderId;
 use crate::schedule::{Schedule, ScheduleMode};
 use crate::settings::Rate;
@@ -93,8 +93,8 @@ impl OpenLane {
     }
 
     /// The lane as the gate takes it as an argument.
-    pub(super) fn subject(&self) -> Subject<'_> {
-        Subject {
+    pub(super) fn subject(&self) -> GateSubject<'_> {
+        GateSubject {
             schedule: &self.schedule.name,
             account: &self.account,
             credentials: Some(&self.credentials),

@@ -8,7 +8,7 @@ use crate::clock::SharedClock;
 use crate::duration;
 use crate::row::{Kept, Record, RecordSink, Restarts};
 use crate::schedule::ReadLimits;
-use crate::sources::{Again, SourceError};
+use crate::sources::{RepeatRead, SourceError};
 
 /// The clock is read once in this many records.
 const RECORDS_PER_CLOCK_CHECK: u64 = 1024;
@@ -26,13 +26,13 @@ const STUCK_ERROR: &str = "the source is stuck: a read of it didn't come back";
 pub(super) fn stuck(limits: ReadLimits) -> SourceError {
     let deadline = duration::write(limits.deadline);
     let message = format!("{STUCK_ERROR} within `deadline` ({deadline}) and was given up");
-    SourceError { message, again: Again::Never, key: Some("deadline") }
+    SourceError { message, again: RepeatRead::Never, key: Some("deadline") }
 }
 
 /// The error when this many reads never returned that another one is not begun.
 pub(super) fn all_stuck() -> SourceError {
     let message = format!("{STUCK_ERROR}, nor did others after it: it is read again when one of them has ended");
-    SourceError { message, again: Again::Never, key: Some("deadline") }
+    SourceError { message, again: RepeatRead::Never, key: Some("deadline") }
 }
 
 /// The error of a run that is too large while others run; alone it would fit.
@@ -40,7 +40,7 @@ fn crowded() -> SourceError {
     let mebibytes = MAX_SHARED_BYTES >> 20;
     let message =
         format!("the runs that are evaluated at this moment take more than {mebibytes} MiB of memory for their rows");
-    SourceError { message, again: Again::Soon, key: None }
+    SourceError { message, again: RepeatRead::Soon, key: None }
 }
 
 /// Passes records to another sink, and stops the read when a limit is exceeded.
@@ -75,12 +75,12 @@ impl<'s> LimitedSink<'s> {
             let deadline = duration::write(deadline);
             let message =
                 format!("the source takes longer than `deadline` ({deadline}): ask for fewer rows, or raise it");
-            return Err(SourceError { message, again: Again::Never, key: Some("deadline") });
+            return Err(SourceError { message, again: RepeatRead::Never, key: Some("deadline") });
         }
         if rows > max_rows {
             let message =
                 format!("more than {max_rows} rows are in the window: narrow the source, or raise `max_rows`");
-            return Err(SourceError { message, again: Again::Never, key: Some("max_rows") });
+            return Err(SourceError { message, again: RepeatRead::Never, key: Some("max_rows") });
         }
         if bytes > MAX_KEPT_BYTES {
             let mebibytes = MAX_KEPT_BYTES >> 20;
@@ -88,7 +88,7 @@ impl<'s> LimitedSink<'s> {
                 "the rows of this run take more than {mebibytes} MiB of memory: narrow the source, or its columns"
             );
             // no key of the source raises this limit
-            return Err(SourceError { message, again: Again::Never, key: None });
+            return Err(SourceError { message, again: RepeatRead::Never, key: None });
         }
         if self.is_crowded {
             return Err(crowded());

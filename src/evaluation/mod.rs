@@ -25,7 +25,7 @@ use crate::ledger::{KnowledgeAsk, Ledger, LedgerError, LedgerResult, ReminderTer
 use crate::plan::{ComparableRuns, Explanation, Knowledge, Occasion, Plan};
 use crate::schedule::Schedule;
 use crate::settings::{Account, Secrets};
-use crate::sources::{Again, ReadReport, SourceError};
+use crate::sources::{ReadReport, RepeatRead, SourceError};
 use crate::targets;
 use crate::zones::Zones;
 
@@ -115,15 +115,15 @@ pub enum EvaluationError {
 impl EvaluationError {
     /// Whether another evaluation may succeed without anybody changing anything.
     #[must_use]
-    pub const fn again(&self) -> Again {
+    pub const fn again(&self) -> RepeatRead {
         match self {
             Self::Source(error) | Self::Stuck(error) => error.again,
-            Self::Exhausted(_) => Again::Soon,
+            Self::Exhausted(_) => RepeatRead::Soon,
             // the ledger's file may be back soon, or its disk: the run waits
-            Self::Ledger(LedgerError::Busy(_) | LedgerError::Storage(_)) => Again::Later,
+            Self::Ledger(LedgerError::Busy(_) | LedgerError::Storage(_)) => RepeatRead::Later,
             Self::Ledger(LedgerError::NewerSchema(_) | LedgerError::ReadOnly | LedgerError::Refused(_))
             | Self::Rule(_)
-            | Self::Internal(_) => Again::Never,
+            | Self::Internal(_) => RepeatRead::Never,
         }
     }
 }

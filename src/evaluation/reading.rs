@@ -17,7 +17,7 @@ use crate::plan::{Knowledge, LastCalledStarts, Occasion, PlanRequest, plan};
 use crate::reminder::State;
 use crate::row::RecordSink;
 use crate::schedule::Schedule;
-use crate::sources::{self, Again, ReadWindow, Source, SourceTools};
+use crate::sources::{self, ReadWindow, RepeatRead, Source, SourceTools};
 
 /// The delays before the retries of a read whose failure may pass by itself.
 const RETRY_DELAYS: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
@@ -44,7 +44,7 @@ impl SourceRead<'_> {
         let stop_at = env.clock.monotonic() + self.request.schedule.limits.deadline.unsigned_abs();
         for delay in RETRY_DELAYS {
             match self.once(env).await {
-                Err(error) if error.again() == Again::Soon && env.clock.monotonic() < stop_at => {
+                Err(error) if error.again() == RepeatRead::Soon && env.clock.monotonic() < stop_at => {
                     tracing::info!(schedule = %self.request.schedule.name, "the source can't be read and is retried: {error}");
                     env.clock.sleep(delay).await;
                 }
@@ -201,6 +201,6 @@ mod tests {
     fn a_read_for_which_no_thread_can_be_started_is_retried() {
         let error = no_thread(&std::io::Error::from_raw_os_error(11));
         assert!(matches!(error, EvaluationError::Exhausted(_)));
-        assert_eq!(error.again(), Again::Soon);
+        assert_eq!(error.again(), RepeatRead::Soon);
     }
 }

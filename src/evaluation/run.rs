@@ -12,7 +12,7 @@ use crate::ledger::{LedgerError, LedgerResult, RecordedRun, RunEnd, RunRecord, R
 use crate::plan::{Counts, Occasion, Rehearsed, Reminded, closed_run_in_words};
 use crate::reminder::{RunId, RunKind, RunState};
 use crate::schedule::Schedule;
-use crate::sources::Again;
+use crate::sources::RepeatRead;
 
 /// The interval, from its nominal time, at which a waiting run's source is read again.
 const READ_INTERVAL: SignedDuration = SignedDuration::from_mins(5);
@@ -336,8 +336,8 @@ impl BegunRun<'_> {
     /// When a failed scheduled run is evaluated again; `None` when it is not.
     fn may_wait(&self, error: &EvaluationError) -> Option<Timestamp> {
         match (self.ask.kind, error.again()) {
-            (RunKind::Trigger | RunKind::Inbound, _) | (_, Again::Never) => None,
-            (RunKind::Scheduled | RunKind::CatchUp, Again::Soon | Again::Later) => {
+            (RunKind::Trigger | RunKind::Inbound, _) | (_, RepeatRead::Never) => None,
+            (RunKind::Scheduled | RunKind::CatchUp, RepeatRead::Soon | RepeatRead::Later) => {
                 let now = self.env.clock.now();
                 let again_at = next_read_at(self.schedule, self.ask.nominal_at, now)?;
                 Some(match error {

@@ -63,7 +63,7 @@ pub struct AccountHold {
 
 /// The schedule that asks.
 #[derive(Debug, Clone, Copy)]
-pub struct Subject<'a> {
+pub struct GateSubject<'a> {
     /// The schedule's name.
     pub schedule: &'a str,
     /// The account it sends with.
@@ -111,7 +111,7 @@ pub enum Gate {
 impl Holds {
     /// Everything that keeps this schedule from sending at `now`, the gravest first.
     #[must_use]
-    pub fn on(&self, subject: &Subject<'_>, now: Timestamp) -> Vec<Hold> {
+    pub fn on(&self, subject: &GateSubject<'_>, now: Timestamp) -> Vec<Hold> {
         let name = subject.schedule;
         let mut holds = self.on_everybody(now);
         if !subject.is_enabled {
@@ -154,7 +154,7 @@ impl Holds {
 
     /// Whether this schedule may send at `now`.
     #[must_use]
-    pub fn gate(&self, subject: &Subject<'_>, now: Timestamp) -> Gate {
+    pub fn gate(&self, subject: &GateSubject<'_>, now: Timestamp) -> Gate {
         self.on(subject, now).iter().fold(Gate::Open, |gate, hold| match (gate, hold.until()) {
             (Gate::Shut, _) | (_, None) => Gate::Shut,
             (Gate::Open, Some(until)) => Gate::Until(until),

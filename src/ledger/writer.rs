@@ -50,7 +50,7 @@ struct JobError {
 }
 
 /// What one caller asked.
-struct Asked<T, W> {
+struct AskedJob<T, W> {
     work: W,
     /// `None` when it has not run, or panicked.
     result: Option<LedgerResult<T>>,
@@ -66,7 +66,7 @@ pub(super) enum Afterwards {
     Overwrite,
 }
 
-impl<T: Send, W: Fn(&Tx<'_>) -> LedgerResult<T> + Send> Job for Asked<T, W> {
+impl<T: Send, W: Fn(&Tx<'_>) -> LedgerResult<T> + Send> Job for AskedJob<T, W> {
     fn run(&mut self, tx: &Tx<'_>) -> Result<(), JobError> {
         self.result = None;
         let result = (self.work)(tx);
@@ -175,7 +175,7 @@ impl Writer {
         afterwards: Afterwards,
     ) -> LedgerResult<T> {
         let (caller, answer) = oneshot::channel();
-        let asked = Box::new(Asked { work, result: None, caller, afterwards });
+        let asked = Box::new(AskedJob { work, result: None, caller, afterwards });
         self.jobs.as_ref().and_then(|jobs| jobs.send(asked).ok()).ok_or_else(has_ended)?;
         answer.await.map_err(|_| has_ended())?
     }
@@ -184,7 +184,7 @@ impl Writer {
     pub(super) async fn answers(&self) -> bool {
         let (caller, answer) = oneshot::channel();
         let asked =
-            Box::new(Asked { work: |_: &Tx<'_>| Ok(()), result: None, caller, afterwards: Afterwards::Nothing });
+            Box::new(AskedJob { work: |_: &Tx<'_>| Ok(()), result: None, caller, afterwards: Afterwards::Nothing });
         self.jobs.as_ref().is_some_and(|jobs| jobs.send(asked).is_ok()) && answer.await.is_ok()
     }
 

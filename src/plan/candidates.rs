@@ -14,7 +14,7 @@ use super::merging::{self, MergedAppointment};
 use super::payload::{self, PayloadScope};
 use super::people::People;
 use super::row_judge::Share;
-use super::rules::{Block, Why};
+use super::rules::{Block, BlockedAs};
 use super::terms::Terms;
 use super::whole_rules::{self, WholeCase};
 use super::window::Saturating as _;
@@ -363,7 +363,7 @@ impl Plan {
     /// No reminder comes of it.
     fn skip(&mut self, call: CandidateCall, block: Block) -> Option<PlannedReminder> {
         let CandidateCall { candidate, rendered, row: _ } = call;
-        let Why::Skip(reason) = block.why else { return None };
+        let BlockedAs::Skip(reason) = block.why else { return None };
         if let Some(pending) = candidate.pending() {
             let detail = block.detail.clone();
             self.cancellations.push(Cancellation { id: pending.id, reason: reason.as_str().to_owned(), detail });

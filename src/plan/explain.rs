@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::case::{Case, place_of};
 use super::row_judge::Share;
 use super::row_rules::ROW_RULES;
-use super::rules::{self, Block, Why};
+use super::rules::{self, Block, BlockedAs};
 use super::whole_rules::{WHOLE_RULES, WholeCase};
 use super::{Knowledge, Plan, PlannedReminder};
 use crate::appointment::phone;
@@ -99,7 +99,7 @@ struct RowAnswers {
     number: u64,
     starts_at: Option<jiff::Timestamp>,
     steps: Vec<RuleStep>,
-    block: Option<Why>,
+    block: Option<BlockedAs>,
     /// The reminder of its key is pending.
     is_pending: bool,
     outcome: Option<CallOutcome>,
@@ -143,7 +143,7 @@ impl WatchedAppointment {
 
     /// A sentence about further rows that have the id and start of an earlier one.
     fn repeated(&self, schedule: &Schedule) -> Option<String> {
-        let again = self.seen.iter().filter(|seen| seen.block == Some(Why::Skip(SkipReason::DuplicateRow)));
+        let again = self.seen.iter().filter(|seen| seen.block == Some(BlockedAs::Skip(SkipReason::DuplicateRow)));
         let places: Vec<String> = again.map(|seen| place_of(schedule, seen.number)).take(PLACES_SHOWN).collect();
         let verb = if places.len() == 1 { "has" } else { "have" };
         let repeated = format!(
@@ -163,7 +163,7 @@ impl WatchedAppointment {
             return absent(schedule, appointment_id, knowledge, plan);
         };
         let further = seen.iter().filter(|other| other.starts_at != furthest.starts_at);
-        let is_first = |other: &&RowAnswers| other.block != Some(Why::Skip(SkipReason::DuplicateRow));
+        let is_first = |other: &&RowAnswers| other.block != Some(BlockedAs::Skip(SkipReason::DuplicateRow));
         let others = further.filter(is_first).map(|other| other.in_brief(schedule, &appointment_id, plan)).collect();
         let fate = furthest.fate(&appointment_id, plan);
         let RowAnswers { mut steps, block, outcome, .. } = furthest;
@@ -267,9 +267,9 @@ impl RowAnswers {
             planned.appointment_id == appointment_id && Some(planned.starts_at) == self.starts_at
         };
         match (self.block, &plan.held) {
-            (Some(Why::Skip(reason)), _) => (Verdict::Skip, Some(reason.as_str())),
-            (Some(Why::OutsideWindow), _) => (Verdict::Skip, Some("outside_window")),
-            (Some(Why::AlreadyReminded), _) => (Verdict::Reminded, Some("already_reminded")),
+            (Some(BlockedAs::Skip(reason)), _) => (Verdict::Skip, Some(reason.as_str())),
+            (Some(BlockedAs::OutsideWindow), _) => (Verdict::Skip, Some("outside_window")),
+            (Some(BlockedAs::AlreadyReminded), _) => (Verdict::Reminded, Some("already_reminded")),
             (None, _) if self.is_pending => (Verdict::Reminded, None),
             (None, _) if plan.forgotten.iter().any(is_it) => (Verdict::Reminded, Some("already_reminded")),
             (None, Some(_)) => (Verdict::Skip, Some("run_held")),
@@ -305,7 +305,7 @@ impl RowAnswers {
             Ok(()) => RuleStep { rule: rule.to_owned(), result: StepResult::Pass, detail: Some(passed()) },
             Err(block) => {
                 self.block = Some(block.why);
-                let is_phone = block.why == Why::Skip(SkipReason::InvalidPhone);
+                let is_phone = block.why == BlockedAs::Skip(SkipReason::InvalidPhone);
                 let mut detail = if is_phone { phone::masked(&block.detail) } else { block.detail.into() };
                 if let Some(cell) = cell() {
                     detail = format!("{detail}; the cell holds `{cell}`").into();

@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp, ToSpan as _};
 
 use super::window::Saturating as _;
 use crate::schedule::{Leads, OnClosedDay, Schedule};
-use crate::zones::{Wall, Zone};
+use crate::zones::{WallMeaning, Zone};
 
 /// The longest row of closed days that is followed.
 const MOST_DAYS: u32 = 1_000;
@@ -174,7 +174,7 @@ fn brought_forward(schedule: &Schedule, (since, now): (Timestamp, Timestamp)) ->
 /// The instant at which the clock of a zone reads this date and time; after a gap the first that follows it.
 pub(super) fn at_time(zone: &Zone, date: Date, time: Time) -> Timestamp {
     match zone.resolve(date.to_datetime(time)) {
-        Wall::Once(at) | Wall::Twice { first: at, .. } => at,
-        Wall::Gap { after } => after,
+        WallMeaning::Once(at) | WallMeaning::Twice { first: at, .. } => at,
+        WallMeaning::Gap { after } => after,
     }
 }

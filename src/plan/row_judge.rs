@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::candidates::CandidateCall;
 use super::case::{Case, OpeningTimes, Sighting};
 use super::explain::WatchedAppointment;
-use super::rules::{Block, Why};
+use super::rules::{Block, BlockedAs};
 use super::terms::{Terms, hours_of};
 use super::window::{LeadWindow, WindowKind};
 use super::{Counts, Reminded, SkippedRow, label, row_rules};
@@ -121,15 +121,15 @@ impl Findings {
 
     fn note(&mut self, case: &Case<'_>, share: Share, block: Block) {
         let pending = case.known.filter(|known| known.state == State::Pending);
-        if let (Some(pending), Why::Skip(reason)) = (pending, block.why)
+        if let (Some(pending), BlockedAs::Skip(reason)) = (pending, block.why)
             && cancels(reason)
         {
             self.blocked.push((pending.id, (reason, block.detail.clone())));
         }
         match (share, block.why) {
             (Share::Further, _) => {}
-            (Share::Main, Why::OutsideWindow) => self.counts.outside_window += 1,
-            (Share::Main, Why::AlreadyReminded) => {
+            (Share::Main, BlockedAs::OutsideWindow) => self.counts.outside_window += 1,
+            (Share::Main, BlockedAs::AlreadyReminded) => {
                 self.counts.already_reminded += 1;
                 let called = case.sighting.id.as_deref().zip(case.moved_little);
                 let called = called.and_then(|(id, called)| case.terms.known_of(id, called));
@@ -144,7 +144,7 @@ impl Findings {
                     None => {}
                 }
             }
-            (Share::Main, Why::Skip(reason)) => {
+            (Share::Main, BlockedAs::Skip(reason)) => {
                 self.counts.skipped += 1;
                 self.skipped.push(skipped(case, reason, block.detail));
             }

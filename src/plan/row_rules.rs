@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::case::{Case, LeadDue, SECOND};
 use super::leads;
-use super::rules::{Block, Why, skip, skip_unless};
+use super::rules::{Block, BlockedAs, skip, skip_unless};
 use super::window::Saturating as _;
 use crate::appointment::mapping::TimeProblem;
 use crate::appointment::phone::digits;
@@ -127,7 +127,7 @@ fn window(case: &Case<'_>) -> Result<(), Block> {
     let closed = closed.map(|sentence| format!("; {sentence}")).unwrap_or_default();
     let (start, caught_by) = (case.start_in_words(), caught_by(case));
     let detail = format!("it starts {start}, in no lead's window of this run; {caught_by}{closed}");
-    Err(Block { why: Why::OutsideWindow, detail, remedy: None })
+    Err(Block { why: BlockedAs::OutsideWindow, detail, remedy: None })
 }
 
 /// A sentence that names the run that has the start in the window of a lead: only runs that the cron makes are named.

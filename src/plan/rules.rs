@@ -8,7 +8,7 @@ use crate::row::unseen;
 /// Why a rule says no.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Block {
-    pub(super) why: Why,
+    pub(super) why: BlockedAs,
     /// A sentence: the input and the rule.
     pub(super) detail: String,
     /// What would let the row through, where it is not [`remedy`].
@@ -17,7 +17,7 @@ pub(super) struct Block {
 
 /// What becomes of a blocked row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Why {
+pub(super) enum BlockedAs {
     /// Skipped, with its reason.
     Skip(SkipReason),
     /// Counted as outside the window.
@@ -28,7 +28,7 @@ pub(super) enum Why {
 
 /// Blocks with a sentence. It may quote the row: invisible characters in it are written out.
 pub(super) fn skip(reason: SkipReason, detail: impl AsRef<str>) -> Result<(), Block> {
-    Err(Block { why: Why::Skip(reason), detail: unseen::shown(detail.as_ref()).into_owned(), remedy: None })
+    Err(Block { why: BlockedAs::Skip(reason), detail: unseen::shown(detail.as_ref()).into_owned(), remedy: None })
 }
 
 /// Like [`skip`], with the only change that would let the row through.
@@ -68,11 +68,11 @@ pub const fn rule_of(reason: SkipReason) -> &'static str {
 }
 
 /// What would let a row through, where the rule's own detail doesn't say it.
-pub(super) const fn remedy(why: Why) -> &'static str {
+pub(super) const fn remedy(why: BlockedAs) -> &'static str {
     match why {
         // their details say it
-        Why::OutsideWindow | Why::AlreadyReminded => "",
-        Why::Skip(reason) => match reason {
+        BlockedAs::OutsideWindow | BlockedAs::AlreadyReminded => "",
+        BlockedAs::Skip(reason) => match reason {
             // their rules name what binds
             SkipReason::TooLate | SkipReason::OutsideCallingHours => "",
             SkipReason::BadRow => "Repair the row in the source",

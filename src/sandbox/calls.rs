@@ -8,7 +8,7 @@ use super::reports;
 use super::state::{Sandbox, SandboxCall};
 
 /// What a call that was placed is about.
-pub(super) struct Placed {
+pub(super) struct PlacedCall {
     pub(super) agent: String,
     pub(super) contact_id: Option<String>,
     pub(super) phone: Option<String>,
@@ -51,7 +51,7 @@ fn course(phone: Option<&str>, nth: usize, answers: &Answers) -> (&'static str, 
 }
 
 /// Places a call and lets it run its course; returns its id.
-pub(super) fn place(sandbox: &Arc<Sandbox>, placed: Placed) -> String {
+pub(super) fn place(sandbox: &Arc<Sandbox>, placed: PlacedCall) -> String {
     let id = sandbox.new_id();
     let call = SandboxCall {
         id: id.clone(),

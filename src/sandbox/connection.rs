@@ -12,14 +12,14 @@ use tokio::net::TcpStream;
 /// One connection.
 pub(super) struct CuttableStream {
     stream: TcpStream,
-    cut: Cut,
+    cut: ConnectionCut,
 }
 
 /// Cuts its connection: the next byte to be written resets it instead.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Cut(Arc<AtomicBool>);
+pub(super) struct ConnectionCut(Arc<AtomicBool>);
 
-impl Cut {
+impl ConnectionCut {
     pub(super) fn cut(&self) {
         self.0.store(true, Ordering::Release);
     }
@@ -31,11 +31,11 @@ impl Cut {
 
 impl CuttableStream {
     /// A connection, and what cuts it.
-    pub(super) fn of(stream: TcpStream) -> (Self, Cut) {
+    pub(super) fn of(stream: TcpStream) -> (Self, ConnectionCut) {
         if let Err(failure) = stream.set_nodelay(true) {
             tracing::debug!(%failure, "a sandbox connection stays with Nagle's algorithm");
         }
-        let cut = Cut::default();
+        let cut = ConnectionCut::default();
         (Self { stream, cut: cut.clone() }, cut)
     }
 }

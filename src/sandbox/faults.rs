@@ -24,13 +24,13 @@ pub(super) enum RequestFate {
 
 /// Deals out faults, request by request.
 #[derive(Debug)]
-pub(super) struct Dealer {
+pub(super) struct FaultDealer {
     faults: Faults,
     requests: u64,
     recent: VecDeque<Duration>,
 }
 
-impl Dealer {
+impl FaultDealer {
     pub(super) fn new(faults: Faults) -> Self {
         Self { faults, requests: 0, recent: VecDeque::new() }
     }
@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     fn fates(faults: Faults, seconds: &[u64]) -> Vec<RequestFate> {
-        let mut dealer = Dealer::new(faults);
+        let mut dealer = FaultDealer::new(faults);
         seconds.iter().map(|second| dealer.deal(Duration::from_secs(*second))).collect()
     }
 

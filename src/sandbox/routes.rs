@@ -16,8 +16,8 @@ use serde_json::{Map, Value, json};
 use subtle::ConstantTimeEq;
 use tower_http::set_header::SetResponseHeaderLayer;
 
-use super::calls::{self, Placed};
-use super::connection::Cut;
+use super::calls::{self, PlacedCall};
+use super::connection::ConnectionCut;
 use super::faults::RequestFate;
 use super::state::{Created, Sandbox, Subscription};
 use super::{Outcome, ReceivedRequest};
@@ -61,7 +61,7 @@ pub(super) fn router(sandbox: Arc<Sandbox>) -> Router {
 /// Reads the whole request, applies the configured faults, and reports it.
 async fn meet_faults(
     State(sandbox): SandboxState,
-    ConnectInfo(cut): ConnectInfo<Cut>,
+    ConnectInfo(cut): ConnectInfo<ConnectionCut>,
     request: Request,
     next: Next,
 ) -> Response {
@@ -194,7 +194,7 @@ async fn run_automation(State(sandbox): SandboxState, headers: HeaderMap, body: 
     let reminder_id = payload.get("reminder_id").and_then(Value::as_str).map(str::to_owned);
     let phone = first_number(&payload);
     let has_no_number = phone.is_none();
-    let placed = Placed { agent: AGENT.to_owned(), contact_id: None, phone, reminder_id, metadata: Value::Null };
+    let placed = PlacedCall { agent: AGENT.to_owned(), contact_id: None, phone, reminder_id, metadata: Value::Null };
     let mut answer = success(&json!({ "id": calls::place(&sandbox, placed) }));
     if has_no_number {
         answer.extensions_mut().insert(NoNumber);
@@ -234,7 +234,7 @@ async fn call_contact(State(sandbox): SandboxState, body: Bytes) -> Response {
     }
     let Some(contact) = sandbox.contact(contact_id) else { return unknown_contact() };
     let reminder_id = metadata.get("reminder_id").and_then(Value::as_str).map(str::to_owned);
-    let placed = Placed {
+    let placed = PlacedCall {
         agent: agent.to_owned(),
         contact_id: Some(contact.id),
         phone: Some(contact.phone),

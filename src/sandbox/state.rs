@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use serde_json::{Map, Value, json};
 use url::Url;
 
-use super::faults::Dealer;
+use super::faults::FaultDealer;
 use super::{DuplicateContact, Options, Surroundings};
 use crate::reminder::uuid_v7;
 
@@ -20,7 +20,7 @@ pub(super) struct Sandbox {
 
 /// What changes.
 pub(super) struct SandboxMemory {
-    pub(super) dealer: Dealer,
+    pub(super) dealer: FaultDealer,
     pub(super) contacts: Vec<SandboxContact>,
     pub(super) calls: Vec<SandboxCall>,
     pub(super) subscriptions: Vec<Subscription>,
@@ -73,7 +73,7 @@ pub(super) enum Created {
 
 impl Sandbox {
     pub(super) fn new(options: Options, around: Surroundings) -> Self {
-        let dealer = Dealer::new(options.faults.clone());
+        let dealer = FaultDealer::new(options.faults.clone());
         let memory = SandboxMemory { dealer, contacts: Vec::new(), calls: Vec::new(), subscriptions: Vec::new() };
         let callback = Arc::new(options.callback.clone().map_or_else(OnceLock::new, OnceLock::from));
         Self { options, around, callback, memory: Mutex::new(memory) }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::keys::{Key, Need, SCHEDULE, Shape, Table};
+use super::keys::{Key, KeyTable, Need, SCHEDULE, Shape};
 use super::spanned;
 use crate::reminder::CallOutcome;
 
@@ -21,7 +21,7 @@ pub fn json_schema() -> Value {
 }
 
 /// What is required besides, unless the rows are requests that are posted.
-fn unless_inbound(table: &Table) -> Value {
+fn unless_inbound(table: &KeyTable) -> Value {
     let keys = table.keys.iter();
     let required: Vec<&str> =
         keys.clone().filter(|key| key.need == Need::RequiredButInbound).map(|key| key.name).collect();
@@ -58,7 +58,7 @@ fn definitions() -> Value {
     })
 }
 
-fn table(table: &Table) -> Value {
+fn table(table: &KeyTable) -> Value {
     let properties: Map<String, Value> = table.keys.iter().map(|key| (key.name.to_owned(), property(key))).collect();
     let required: Vec<&str> = table.keys.iter().filter(|key| key.need == Need::Required).map(|key| key.name).collect();
     let mut schema = json!({"type": "object", "properties": properties, "additionalProperties": false});

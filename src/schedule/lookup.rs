@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::path::Path;
 
-use super::keys::{SCHEDULE, Shape, Table};
+use super::keys::{KeyTable, SCHEDULE, Shape};
 use super::spanned::{Node, Value};
 use crate::settings::SecretRef;
 
@@ -97,7 +97,7 @@ pub fn secrets(root: &Node, folder: &Path) -> Vec<PlacedSecret> {
     found
 }
 
-fn collect((node, above): (&Node, &[String]), keys: &Table, folder: &Path, found: &mut Vec<PlacedSecret>) {
+fn collect((node, above): (&Node, &[String]), keys: &KeyTable, folder: &Path, found: &mut Vec<PlacedSecret>) {
     for entry in node.entries() {
         let path = [above, std::slice::from_ref(&entry.key)].concat();
         let placed = |node: &Node, key: &str| placed_at(node, key, folder, &path);

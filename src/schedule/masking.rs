@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::keys::{SCHEDULE, Shape, Table};
+use super::keys::{KeyTable, SCHEDULE, Shape};
 use super::spanned::{self, KeyValue, Node, Value};
 use crate::settings::is_variable_name;
 
@@ -57,7 +57,7 @@ enum Unknown {
     HiddenIfLikely,
 }
 
-fn in_table(node: &Node, keys: &'static Table, unknown: Unknown, hidden: &mut Vec<Range<usize>>) {
+fn in_table(node: &Node, keys: &'static KeyTable, unknown: Unknown, hidden: &mut Vec<Range<usize>>) {
     for entry in node.entries() {
         match keys.key(&entry.key).map(|key| &key.shape) {
             Some(Shape::Table(inner)) if matches!(entry.node.value, Value::Table(_)) => {

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::keys::{Key, SCHEDULE, Shape, Table};
+use super::keys::{Key, KeyTable, SCHEDULE, Shape};
 use super::problems::Problems;
 use super::spanned::{KeyValue, Node};
 use crate::spelling::did_you_mean;
@@ -49,7 +49,7 @@ fn home_of(key: &str) -> Option<String> {
 }
 
 /// Keys of the schedule itself that stand in one of its tables that takes any key, where they mean something else.
-pub(super) fn stray_keys<'n>(node: &'n Node, keys: &'static Table) -> Vec<(&'static str, &'n KeyValue)> {
+pub(super) fn stray_keys<'n>(node: &'n Node, keys: &'static KeyTable) -> Vec<(&'static str, &'n KeyValue)> {
     let any_key = keys.keys.iter().filter(|key| matches!(key.shape, Shape::TemplateTree));
     let entries = any_key.filter_map(|key| node.get(key.name)).flat_map(Node::entries);
     let of_schedule = |entry: &'n KeyValue| Some((keys.key(&entry.key)?.name, entry));

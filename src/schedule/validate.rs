@@ -4,7 +4,7 @@ mod meanings;
 
 use std::ops::Range;
 
-use super::keys::{Key, Need, Shape, Table};
+use super::keys::{Key, KeyTable, Need, Shape};
 use super::misplaced::{header_of, stray_key, stray_keys, unknown_key};
 use super::problems::Problems;
 use super::spanned::{KeyValue, Node, Value};
@@ -16,7 +16,7 @@ use crate::spelling::did_you_mean;
 pub const NOT_YET: &str = "not-yet-supported";
 
 /// Reports everything in `node` that `table` doesn't allow. `place` names the table for people (`[remind]`).
-pub fn table(node: &Node, keys: &'static Table, place: &str, problems: &mut Problems) {
+pub fn table(node: &Node, keys: &'static KeyTable, place: &str, problems: &mut Problems) {
     let mut meant = Vec::new();
     for entry in node.entries() {
         match keys.key(&entry.key) {
@@ -53,7 +53,7 @@ fn missing(key: &Key, header: Range<usize>, place: &str, problems: &mut Problems
     problems.error("missing-key", header, message).help(help);
 }
 
-fn one_of(node: &Node, keys: &Table, header: Range<usize>, place: &str, problems: &mut Problems) {
+fn one_of(node: &Node, keys: &KeyTable, header: Range<usize>, place: &str, problems: &mut Problems) {
     let Some(first) = keys.one_of.first() else { return };
     let built = |name: &&&str| keys.key(name).is_some_and(|key| key.need != Need::Later);
     let choices: Vec<String> = keys.one_of.iter().filter(built).map(|name| format!("`{name}`")).collect();
@@ -245,7 +245,7 @@ fn columns(node: &Node, wanted: &'static Shape, named: &Named<'_>, problems: &mu
 }
 
 fn start(node: &Node, wanted: &'static Shape, named: &Named<'_>, problems: &mut Problems) {
-    static START: Table = Table {
+    static START: KeyTable = KeyTable {
         one_of: &[],
         keys: &[
             Key { name: "date", shape: Shape::Column, need: Need::Required, doc: "The column of the date" },

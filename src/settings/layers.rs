@@ -137,7 +137,7 @@ pub struct Merged {
 }
 
 /// The settings file and the flags.
-pub struct Above<'a> {
+pub struct UpperLayers<'a> {
     /// The settings file and its text.
     pub file: Option<(&'a Path, &'a str)>,
     /// The environment, `.env` included.
@@ -150,7 +150,7 @@ pub struct Above<'a> {
 ///
 /// # Errors
 /// When the file isn't TOML.
-pub fn merge(above: Above<'_>) -> Result<Merged, SettingsError> {
+pub fn merge(above: UpperLayers<'_>) -> Result<Merged, SettingsError> {
     let mut layers = Vec::new();
     for (path, value) in DEFAULTS {
         layers.push(Layer { origin: Origin::Default, values: nested(path, Value::from(value)) });

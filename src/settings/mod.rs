@@ -199,7 +199,7 @@ impl Settings {
         };
         let environment =
             environment.with_file(&folder.join(".env")).map_err(|message| SettingsError(vec![message]))?;
-        let merged = layers::merge(layers::Above {
+        let merged = layers::merge(layers::UpperLayers {
             file: file.as_ref().map(|(path, text)| (path.as_path(), text.as_str())),
             environment: &environment,
             flags: reading::flag_values(&flags),

@@ -5,7 +5,7 @@ use std::io::{self, Read as _};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use super::{Again, ReadReport, ReadWindow, Source, SourceError};
+use super::{ReadReport, ReadWindow, RepeatRead, Source, SourceError};
 use crate::disk::{self, Links, NotRegular};
 use crate::formats::{self, Bytes, FormatAsk, FormatError, Wanted};
 use crate::row::RecordSink;
@@ -96,7 +96,7 @@ impl OpenedFile {
         if is_same(self.file.metadata()) && is_same(std::fs::metadata(&self.path)) {
             return Ok(());
         }
-        Err(SourceError::new(Again::Soon, format!("{}: the file changed while it was read", self.place())))
+        Err(SourceError::new(RepeatRead::Soon, format!("{}: the file changed while it was read", self.place())))
     }
 
     /// The whole content.
@@ -110,20 +110,20 @@ impl OpenedFile {
 fn failed(path: &Path, error: &io::Error) -> SourceError {
     let place = path.display();
     if let Some(special) = NotRegular::behind(error) {
-        return SourceError::new(Again::Never, format!("{place}: {special}"));
+        return SourceError::new(RepeatRead::Never, format!("{place}: {special}"));
     }
     match error.kind() {
-        io::ErrorKind::NotFound => SourceError::new(Again::Later, format!("{place}: the file isn't there")),
+        io::ErrorKind::NotFound => SourceError::new(RepeatRead::Later, format!("{place}: the file isn't there")),
         io::ErrorKind::PermissionDenied => SourceError::new(
-            Again::Never,
+            RepeatRead::Never,
             format!("{place}: the file may not be read: give this program's user the right to"),
         ),
         // another program holds a lease on the file; this attempt to open it makes the kernel ask for the lease's release
-        io::ErrorKind::WouldBlock => SourceError::new(Again::Soon, format!("{place}: the file is in use")),
+        io::ErrorKind::WouldBlock => SourceError::new(RepeatRead::Soon, format!("{place}: the file is in use")),
         _ if disk::is_exhaustion(error) => {
-            SourceError::new(Again::Soon, format!("{place}: the file can't be read now: {error}"))
+            SourceError::new(RepeatRead::Soon, format!("{place}: the file can't be read now: {error}"))
         }
-        kind => SourceError::new(Again::Never, format!("{place}: the file can't be read: {kind}")),
+        kind => SourceError::new(RepeatRead::Never, format!("{place}: the file can't be read: {kind}")),
     }
 }
 
@@ -135,7 +135,7 @@ impl FileSource {
     }
 
     fn no_match(&self) -> SourceError {
-        SourceError::new(Again::Later, format!("{}: no file matches it", self.spec.path.display()))
+        SourceError::new(RepeatRead::Later, format!("{}: no file matches it", self.spec.path.display()))
     }
 
     fn open(&self) -> Result<OpenedFile, SourceError> {
@@ -161,7 +161,7 @@ impl FileSource {
             if text.len() as u64 > MAX_CALENDARS {
                 let (place, mebibytes) = (self.spec.path.display(), MAX_CALENDARS >> 20);
                 return Err(SourceError::new(
-                    Again::Never,
+                    RepeatRead::Never,
                     format!("{place}: the files have more than {mebibytes} MiB"),
                 ));
             }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use super::{Again, ReadReport, ReadWindow, Source, SourceError};
+use super::{ReadReport, ReadWindow, RepeatRead, Source, SourceError};
 use crate::formats::posted;
 use crate::row::{Record, RecordSink};
 
@@ -45,7 +45,7 @@ impl Source for InboxSource {
     fn read(&self, window: &ReadWindow, sink: &mut dyn RecordSink) -> Result<ReadReport, SourceError> {
         let Some(rows) = &self.rows else { return Ok(ReadReport::default()) };
         let found = rows.posted(&self.schedule, (window.from, window.until));
-        let found = found.map_err(|error| SourceError::new(Again::Soon, error))?;
+        let found = found.map_err(|error| SourceError::new(RepeatRead::Soon, error))?;
         let count = found.len();
         for (number, post) in (1..).zip(found) {
             let Some(row) = post.row else { continue };

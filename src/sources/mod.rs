@@ -51,14 +51,14 @@ pub struct SourceError {
     /// What failed, where, and the remedy; without secrets and personal data.
     pub message: String,
     /// Whether to read again.
-    pub again: Again,
+    pub again: RepeatRead,
     /// The key of the source's table that caused the error, unless it is `path` or `url`.
     pub key: Option<&'static str>,
 }
 
 /// Whether and when to repeat a failed read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Again {
+pub enum RepeatRead {
     /// The failure may pass (no connection, time-out, 408, 429, 5xx, busy database, a changing or cut file): it is repeated after
     /// 1, 2 and 4 s; if it still fails, the scheduled run waits.
     Soon,
@@ -221,12 +221,12 @@ impl std::fmt::Debug for SourceTools {
 
 impl SourceError {
     /// Escapes invisible characters in the message, because it may quote a source's content.
-    fn new(again: Again, message: impl AsRef<str>) -> Self {
+    fn new(again: RepeatRead, message: impl AsRef<str>) -> Self {
         Self { message: unseen::shown(message.as_ref()).into_owned(), again, key: None }
     }
 
     fn of_format(place: &str, error: &FormatError) -> Self {
-        let again = if error.may_pass { Again::Soon } else { Again::Never };
+        let again = if error.may_pass { RepeatRead::Soon } else { RepeatRead::Never };
         Self { key: error.key, ..Self::new(again, format!("{place}: {}", error.message)) }
     }
 
@@ -241,7 +241,7 @@ fn demand_columns(place: &str, wanted: &Wanted, have: &Header) -> Result<(), Sou
     match wanted.mapped.iter().find(|column| have.place(column).is_none()) {
         None => Ok(()),
         Some(column) => Err(SourceError::new(
-            Again::Never,
+            RepeatRead::Never,
             format!("{place}: there is no column `{column}`; there are: {}", have.names().join(", ")),
         )),
     }

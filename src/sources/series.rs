@@ -11,7 +11,7 @@ use super::{ReadReport, ReadWindow, Source, SourceError};
 use crate::appointment::mapping::Mapping;
 use crate::row::{Column, Kept, OCCURRENCE, OCCURRENCE_START, Record, RecordSink, Restarts};
 use crate::schedule::Schedule;
-use crate::zones::{SeriesEnd, SeriesRule, Wall, Zone, Zones};
+use crate::zones::{SeriesEnd, SeriesRule, WallMeaning, Zone, Zones};
 
 /// A margin that is greater than any difference between a wall clock and UTC.
 const MAX_OFFSET: SignedDuration = SignedDuration::from_hours(36);
@@ -121,8 +121,8 @@ impl RecordSink for Expanding<'_> {
 /// The instant of a wall-clock time: the first one where the clock shows it twice, none where the clock skips it.
 fn instant(zone: &Zone, wall: DateTime) -> Option<Timestamp> {
     match zone.resolve(wall) {
-        Wall::Once(at) | Wall::Twice { first: at, .. } => Some(at),
-        Wall::Gap { .. } => None,
+        WallMeaning::Once(at) | WallMeaning::Twice { first: at, .. } => Some(at),
+        WallMeaning::Gap { .. } => None,
     }
 }
 

@@ -1,7 +1,7 @@
 //! shell: what keeps a schedule from sending, for the verbs that report it to people.
 
 use super::{App, VerbResult};
-use crate::ledger::gate::{Hold, Subject};
+use crate::ledger::gate::{GateSubject, Hold};
 use crate::ledger::{Holds, sqlite};
 use crate::schedule::Schedule;
 use crate::targets;
@@ -25,7 +25,7 @@ pub fn on(app: &App, schedule: &Schedule, holds: &Holds) -> Vec<Hold> {
     let is_refused = holds.accounts.get(account).is_some_and(|account| account.refuses(None));
     // opening a target is expensive, and only refused credentials need it
     let credentials = if is_refused { credentials(app, schedule) } else { None };
-    let subject = Subject {
+    let subject = GateSubject {
         schedule: &schedule.name,
         account,
         credentials: credentials.as_deref(),

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::App;
 use crate::schedule::Schedule;
-use crate::schedule::recurrence::Odd;
+use crate::schedule::recurrence::ClockChange;
 
 /// One run to come, as `next --format json` prints it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -42,8 +42,8 @@ pub fn next(app: &App, schedule: &Schedule, count: usize) -> Vec<NextRun> {
             at: schedule.zone.rfc3339(run.at),
             at_utc: run.at.to_string(),
             note: run.odd.map(|odd| match odd {
-                Odd::Gap => Note::Gap,
-                Odd::Overlap => Note::Overlap,
+                ClockChange::Gap => Note::Gap,
+                ClockChange::Overlap => Note::Overlap,
             }),
         })
         .collect()

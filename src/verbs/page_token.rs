@@ -26,7 +26,7 @@ const RESERVED: [&str; 3] = ["service", "trigger", "page"];
 /// What somebody who is signed in may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum May {
+pub enum PageRights {
     /// Look at everything that is shown masked.
     Read,
     /// Decide, too: approve, pause, resolve, reveal.
@@ -39,7 +39,7 @@ pub struct PageToken {
     /// The owner's name in the log.
     pub name: String,
     /// What its owner may do.
-    pub may: May,
+    pub may: PageRights,
     /// SHA-256 of the token, hex. The token has 256 random bits, so nothing slower is needed.
     pub hash: String,
     /// When it was added (UTC).
@@ -57,7 +57,7 @@ pub enum PageTokenChange {
         /// The owner's name.
         name: String,
         /// What its owner may do.
-        may: May,
+        may: PageRights,
         /// SHA-256 of the token, hex.
         hash: String,
     },
@@ -74,7 +74,7 @@ pub struct ListedToken {
     /// The owner's name.
     pub name: String,
     /// What its owner may do.
-    pub may: May,
+    pub may: PageRights,
     /// Since when (UTC).
     pub since: String,
     /// Who added it.
@@ -192,7 +192,7 @@ pub fn listed(tokens: &[PageToken]) -> Vec<ListedToken> {
     tokens.iter().map(shown).collect()
 }
 
-impl May {
+impl PageRights {
     /// The word.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -224,7 +224,7 @@ mod tests {
     fn a_token_belongs_to_the_one_whose_hash_it_has() {
         let of = |name: &str, token: &str| PageToken {
             name: name.to_owned(),
-            may: May::Read,
+            may: PageRights::Read,
             hash: hash_of(token),
             since: jiff::Timestamp::UNIX_EPOCH,
             by: "root".to_owned(),

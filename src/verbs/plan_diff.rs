@@ -57,7 +57,7 @@ pub struct ChangedCall {
 }
 
 /// Why an appointment isn't called, by its id.
-type Whys = BTreeMap<String, String>;
+type ReasonsById = BTreeMap<String, String>;
 
 /// Compares the plan of a schedule.
 ///
@@ -82,7 +82,7 @@ async fn against_file(app: &App, schedule: &Arc<Schedule>, file: &Path) -> VerbR
     let now = planned(schedule, occasion.clone(), &app.env).await?;
     let then = planned(&other, occasion.clone(), &app.env).await?;
     let called = called(app, schedule, occasion.now).await?;
-    let (before, after) = (Side::of(now), Side::of(then));
+    let (before, after) = (PlanSide::of(now), PlanSide::of(then));
     Ok(difference(schedule, (&before, &after), &called, (format!("{}", file.display()), occasion.now)))
 }
 
@@ -91,7 +91,7 @@ async fn against_last_run(app: &App, schedule: &Arc<Schedule>) -> VerbResult<Pla
     let run = app.ledger()?.runs(RunsAsk::LatestEvaluated(vec![name.clone()])).await?.pop();
     let run = run.ok_or_else(|| VerbError::Failed(format!("`{name}` has no run yet to compare with")))?;
     let filter = AuditFilter { run: Some(run.id), ..AuditFilter::default() };
-    let mut before = Side::default();
+    let mut before = PlanSide::default();
     for row in audit::list(app, filter).await? {
         let Some(id) = row.appointment_id.as_deref() else { continue };
         if row.event == Event::ReminderPlanned || row.event == Event::ReminderShadowed {
@@ -107,7 +107,7 @@ async fn against_last_run(app: &App, schedule: &Arc<Schedule>) -> VerbResult<Pla
     // the plan is made as of that run: what it called counts as not called yet, what earlier runs called counts as called
     let moment = Occasion::at(run.started_at);
     let occasion = Occasion { nominal_at: run.nominal_at, as_of_run: Some(run.id), ..moment };
-    let after = Side::of(planned(schedule, occasion, &app.env).await?);
+    let after = PlanSide::of(planned(schedule, occasion, &app.env).await?);
     let against = format!("the run of {}", schedule.zone.rfc3339(run.nominal_at));
     Ok(difference(schedule, (&before, &after), &[], (against, run.nominal_at)))
 }
@@ -152,14 +152,14 @@ async fn called(app: &App, schedule: &Schedule, now: Timestamp) -> VerbResult<Ve
 
 /// What one of the plans says.
 #[derive(Default)]
-struct Side {
+struct PlanSide {
     /// Appointments with their starts.
     calls: BTreeSet<(String, Timestamp)>,
     reminders: Vec<PlannedReminder>,
-    whys: Whys,
+    whys: ReasonsById,
 }
 
-impl Side {
+impl PlanSide {
     fn of(plan: Plan) -> Self {
         let whys = plan.skipped.into_iter().filter_map(|row| Some((row.appointment_id?, row.reason.to_string())));
         let calls = plan.reminders.iter().map(|call| (call.appointment_id.clone(), call.starts_at));
@@ -169,11 +169,11 @@ impl Side {
 
 fn difference(
     schedule: &Schedule,
-    (before, after): (&Side, &Side),
+    (before, after): (&PlanSide, &PlanSide),
     called: &[FormerCall],
     (against, at): (String, Timestamp),
 ) -> PlanDifference {
-    let change = |(id, start): &(String, Timestamp), other: &Side, again: bool| ChangedCall {
+    let change = |(id, start): &(String, Timestamp), other: &PlanSide, again: bool| ChangedCall {
         appointment_id: id.clone(),
         starts_at: schedule.zone.rfc3339(*start),
         why: other.whys.get(id).cloned(),
@@ -194,7 +194,7 @@ fn difference(
 }
 
 /// Whether somebody was called about the appointment: known by its id, or where ids differ by phone or person and start.
-fn is_called_again((id, start): &(String, Timestamp), after: &Side, called: &[FormerCall]) -> bool {
+fn is_called_again((id, start): &(String, Timestamp), after: &PlanSide, called: &[FormerCall]) -> bool {
     let is_key = |call: &&PlannedReminder| call.appointment_id == *id && call.starts_at == *start;
     let planned = after.reminders.iter().find(is_key);
     let is_of_same = |former: &FormerCall| {

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use axum::http::{HeaderMap, HeaderName, Method, header};
 use url::Url;
 
-use crate::verbs::page_token::May;
+use crate::verbs::page_token::PageRights;
 
 /// What a route asks of whoever sends a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,7 +67,7 @@ pub struct Person {
     /// The name in the log.
     pub name: String,
     /// What they may do.
-    pub may: May,
+    pub may: PageRights,
 }
 
 /// Whether only this machine can reach an address.
@@ -152,8 +152,8 @@ pub fn may_pass(
         RoutePolicy::Read if is_trusted || person.is_some() => Ok(()),
         RoutePolicy::Read => Err(Denied::SignedOut),
         RoutePolicy::Act => match person.map(|person| person.may) {
-            Some(May::Act) => Ok(()),
-            Some(May::Read) => Err(Denied::ReadOnly),
+            Some(PageRights::Act) => Ok(()),
+            Some(PageRights::Read) => Err(Denied::ReadOnly),
             None if is_trusted => Ok(()),
             None => Err(Denied::SignedOut),
         },
@@ -267,8 +267,8 @@ mod tests {
 
     #[test]
     fn each_policy_asks_for_its_person() {
-        let reader = Person { name: "tom".to_owned(), may: May::Read };
-        let actor = Person { name: "maria".to_owned(), may: May::Act };
+        let reader = Person { name: "tom".to_owned(), may: PageRights::Read };
+        let actor = Person { name: "maria".to_owned(), may: PageRights::Act };
         use EntryPoint::{Network, Published, ThisMachine};
         use RoutePolicy::{Act, Machine, Open, Read, SignIn};
         let cases = [

@@ -144,12 +144,12 @@ fn random() -> VerbResult<[u8; 32]> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::verbs::page_token::{May, hash_of};
+    use crate::verbs::page_token::{PageRights, hash_of};
 
     fn token(name: &str, text: &str) -> PageToken {
         PageToken {
             name: name.to_owned(),
-            may: May::Act,
+            may: PageRights::Act,
             hash: hash_of(text),
             since: jiff::Timestamp::UNIX_EPOCH,
             by: "root".to_owned(),

@@ -10,7 +10,7 @@ use super::sessions::Sessions;
 use super::trial;
 use super::views::frame::{MenuPlace, PageFrame};
 use super::views::moments::Moments;
-use crate::verbs::page_token::May;
+use crate::verbs::page_token::PageRights;
 use crate::verbs::vitals::Vitals;
 use crate::verbs::{App, ScheduleZones};
 
@@ -53,7 +53,7 @@ impl Visitor {
     /// Whether the visitor may decide.
     #[must_use]
     pub fn may_act(&self) -> bool {
-        self.person.as_ref().is_none_or(|person| person.may == May::Act)
+        self.person.as_ref().is_none_or(|person| person.may == PageRights::Act)
     }
 }
 

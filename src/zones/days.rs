@@ -4,7 +4,7 @@
 use jiff::civil::{Date, Time};
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
 
-use super::{Wall, Zone};
+use super::{WallMeaning, Zone};
 
 /// The years whose days are remembered; other years are left to [`Zone::resolve`].
 const REMEMBERED_YEARS: std::ops::Range<i16> = 1990..2110;
@@ -113,7 +113,9 @@ fn day_in(zone: &Zone, date: Date) -> Day {
     let midnight = date.at(0, 0, 0, 0);
     let Ok(next) = midnight.checked_add(1.day()) else { return Day::Irregular };
     match (zone.resolve(midnight), zone.resolve(next)) {
-        (Wall::Once(from), Wall::Once(until)) if from.duration_until(until) == SignedDuration::from_hours(24) => {
+        (WallMeaning::Once(from), WallMeaning::Once(until))
+            if from.duration_until(until) == SignedDuration::from_hours(24) =>
+        {
             Day::Regular(from.as_second())
         }
         _ => Day::Irregular,

@@ -92,9 +92,9 @@ impl CallingHours {
 fn opening_on(date: Date, open: u16, zone: &Zone, at: Timestamp) -> Option<Timestamp> {
     let opening = date.to_datetime(time_at(open));
     match zone.resolve(opening) {
-        super::Wall::Once(opening) => Some(opening),
-        super::Wall::Twice { first, second } => Some(if first > at { first } else { second }),
-        super::Wall::Gap { .. } => None,
+        super::WallMeaning::Once(opening) => Some(opening),
+        super::WallMeaning::Twice { first, second } => Some(if first > at { first } else { second }),
+        super::WallMeaning::Gap { .. } => None,
     }
     .filter(|opening| *opening > at)
 }

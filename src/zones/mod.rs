@@ -34,7 +34,7 @@ pub struct Zone {
 
 /// What a wall-clock time means in a zone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wall {
+pub enum WallMeaning {
     /// Exactly one instant.
     Once(Timestamp),
     /// Skipped by a forward change: `after` is the first instant after the gap.
@@ -119,18 +119,18 @@ impl Zone {
     /// What a wall-clock time means here. At the very ends of the calendar (years −9999 and 9999) the nearest instant
     /// that can be written is taken.
     #[must_use]
-    pub fn resolve(&self, wall: DateTime) -> Wall {
+    pub fn resolve(&self, wall: DateTime) -> WallMeaning {
         match self.rules.to_ambiguous_timestamp(wall).offset() {
-            AmbiguousOffset::Unambiguous { offset } => Wall::Once(instant(wall, offset)),
+            AmbiguousOffset::Unambiguous { offset } => WallMeaning::Once(instant(wall, offset)),
             AmbiguousOffset::Fold { before, after } => {
-                Wall::Twice { first: instant(wall, before), second: instant(wall, after) }
+                WallMeaning::Twice { first: instant(wall, before), second: instant(wall, after) }
             }
             AmbiguousOffset::Gap { before, after } => {
                 // Read with the later offset a skipped time lies before the change, with the earlier one at or after it.
                 let (early, late) = (instant(wall, after), instant(wall, before));
                 let change = self.rules.following(early).take_while(|change| change.timestamp() <= late);
                 let after = change.filter(|change| change.offset() == after).map(|change| change.timestamp()).next();
-                Wall::Gap { after: after.unwrap_or(late) }
+                WallMeaning::Gap { after: after.unwrap_or(late) }
             }
         }
     }
@@ -140,8 +140,8 @@ impl Zone {
     #[must_use]
     pub fn day_start(&self, date: Date) -> Timestamp {
         match self.resolve(date.to_datetime(Time::midnight())) {
-            Wall::Once(start) | Wall::Gap { after: start } => start,
-            Wall::Twice { first, .. } => first,
+            WallMeaning::Once(start) | WallMeaning::Gap { after: start } => start,
+            WallMeaning::Twice { first, .. } => first,
         }
     }
 

@@ -173,27 +173,27 @@ fn a_name_that_a_newer_system_leaves_out_is_read_from_the_bundled_rules() {
 #[test]
 fn a_wall_clock_time_exists_once_never_or_twice() {
     let new_york = zone("America/New_York");
-    assert_eq!(new_york.resolve(datetime(2026, 11, 24, 9, 0, 0, 0)), Wall::Once(at("2026-11-24T14:00:00Z")));
-    let gap = Wall::Gap { after: at("2026-03-08T07:00:00Z") };
+    assert_eq!(new_york.resolve(datetime(2026, 11, 24, 9, 0, 0, 0)), WallMeaning::Once(at("2026-11-24T14:00:00Z")));
+    let gap = WallMeaning::Gap { after: at("2026-03-08T07:00:00Z") };
     for minute in [0, 30, 59] {
         assert_eq!(new_york.resolve(datetime(2026, 3, 8, 2, minute, 0, 0)), gap);
     }
-    assert_eq!(new_york.resolve(datetime(2026, 3, 8, 3, 0, 0, 0)), Wall::Once(at("2026-03-08T07:00:00Z")));
+    assert_eq!(new_york.resolve(datetime(2026, 3, 8, 3, 0, 0, 0)), WallMeaning::Once(at("2026-03-08T07:00:00Z")));
     assert_eq!(
         new_york.resolve(datetime(2026, 11, 1, 1, 30, 0, 0)),
-        Wall::Twice { first: at("2026-11-01T05:30:00Z"), second: at("2026-11-01T06:30:00Z") }
+        WallMeaning::Twice { first: at("2026-11-01T05:30:00Z"), second: at("2026-11-01T06:30:00Z") }
     );
     let left_out = zone("Pacific/Apia").resolve(datetime(2011, 12, 30, 12, 0, 0, 0));
-    assert_eq!(left_out, Wall::Gap { after: at("2011-12-30T10:00:00Z") });
+    assert_eq!(left_out, WallMeaning::Gap { after: at("2011-12-30T10:00:00Z") });
     let vancouver = zone("America/Vancouver").resolve(datetime(2026, 11, 24, 9, 0, 0, 0));
-    assert_eq!(vancouver, Wall::Once(at("2026-11-24T16:00:00Z")));
+    assert_eq!(vancouver, WallMeaning::Once(at("2026-11-24T16:00:00Z")));
 }
 
 #[test]
 fn the_ends_of_the_calendar_are_no_panic() {
     let auckland = zone("Pacific/Auckland");
-    assert!(matches!(auckland.resolve(DateTime::MIN), Wall::Once(_)));
-    assert_eq!(zone("America/New_York").resolve(DateTime::MAX), Wall::Once(Timestamp::MAX));
+    assert!(matches!(auckland.resolve(DateTime::MIN), WallMeaning::Once(_)));
+    assert_eq!(zone("America/New_York").resolve(DateTime::MAX), WallMeaning::Once(Timestamp::MAX));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The traps that have names.
 
 use jiff::Timestamp;
-use tickler::schedule::recurrence::{Odd, Recurrence};
+use tickler::schedule::recurrence::{ClockChange, Recurrence};
 use tickler::zones::Zones;
 
 /// The runs in (from, until] as `instant named-time`, the odd ones marked.
@@ -10,8 +10,8 @@ fn runs(line: &str, zone: &str, from: &str, until: &str) -> Vec<String> {
     let [from, until]: [Timestamp; 2] = [from, until].map(|at| at.parse().expect("it is valid"));
     let told = |odd| match odd {
         None => "",
-        Some(Odd::Gap) => " gap",
-        Some(Odd::Overlap) => " overlap",
+        Some(ClockChange::Gap) => " gap",
+        Some(ClockChange::Overlap) => " overlap",
     };
     let found = Recurrence::parse(line).expect("it is valid").between(&zone, from, until, usize::MAX);
     found.iter().map(|run| format!("{} {}{}", run.at, run.civil, told(run.odd))).collect()

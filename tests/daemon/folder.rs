@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tickler::clock::Clock;
 use tickler::daemon::runs::Daemon;
-use tickler::daemon::watch::{Rest, Settling, Stillness, stamps};
+use tickler::daemon::watch::{IsSettled, Settling, Stillness, stamps};
 use tickler::reminder::RunState;
 
 use crate::clinic::{Clinic, beat, runs, schedule_text};
@@ -121,7 +121,7 @@ impl Bench {
     async fn rest(&mut self, daemon: &std::sync::Arc<Daemon>, settling: &mut Settling) {
         settling.check(daemon).await;
         self.clinic.clock.advance(Duration::from_millis(250));
-        assert_eq!(settling.check(daemon).await, Rest::Yes);
+        assert_eq!(settling.check(daemon).await, IsSettled::Yes);
         beat(daemon).await;
         let former = std::mem::take(&mut self.in_force);
         for (name, content) in &self.disk {

@@ -10,7 +10,7 @@ use tickler::http::Http;
 use tickler::schedule::{CsvDialect, FormatSpec, HttpSpec, JsonShape, Paging, ReadLimits, ReadMethod};
 use tickler::settings::{Secrets, TextOrSecret};
 use tickler::sources::http::Api;
-use tickler::sources::{Again, ReadReport, Source as _, SourceError, SourceTools};
+use tickler::sources::{ReadReport, RepeatRead, Source as _, SourceError, SourceTools};
 
 use crate::rows::{Seen, wanted, window, zone};
 use crate::server::{Reply, Server, Then, answer, json};
@@ -51,7 +51,7 @@ async fn read_reported(spec: HttpSpec) -> Result<(Vec<String>, ReadReport), Sour
     reading.await.expect("reading doesn't panic")
 }
 
-async fn fails(spec: HttpSpec, again: Again, words: &str) {
+async fn fails(spec: HttpSpec, again: RepeatRead, words: &str) {
     let error = read(spec).await.expect_err(words);
     assert_eq!(error.again, again, "{error}");
     assert!(error.message.contains(words), "{error}");
@@ -125,7 +125,7 @@ async fn next_links_are_followed_on_the_same_origin_alone() {
     let rows = read(HttpSpec { paging: paging(), ..spec(&format!("{}/list", server.origin)) }).await.expect("rows");
     assert_eq!(rows.len(), 2);
     let bad = HttpSpec { paging: paging(), ..spec(&format!("{}/bad", server.origin)) };
-    fails(bad, Again::Never, "another scheme, host or port").await;
+    fails(bad, RepeatRead::Never, "another scheme, host or port").await;
     assert_eq!(other.requests(), Vec::<String>::new());
 }
 
@@ -154,7 +154,7 @@ async fn a_page_that_fails_fails_the_read() {
     })
     .await;
     let paging = Some(Paging::Page { parameter: "page".into(), start: 1, size: 1 });
-    fails(HttpSpec { paging, ..spec(&server.origin) }, Again::Soon, "page 3 with 500").await;
+    fails(HttpSpec { paging, ..spec(&server.origin) }, RepeatRead::Soon, "page 3 with 500").await;
     assert_eq!(server.requests().len(), 3);
 }
 
@@ -167,7 +167,7 @@ async fn a_loop_of_pages_is_an_error() {
         (Paging::Page { parameter: "page".into(), start: 1, size: 1 }, "ignores `page`"),
         (Paging::Offset { parameter: "skip".into(), size: 1 }, "ignores `skip`"),
     ] {
-        fails(HttpSpec { paging: Some(paging), ..spec(&server.origin) }, Again::Never, words).await;
+        fails(HttpSpec { paging: Some(paging), ..spec(&server.origin) }, RepeatRead::Never, words).await;
     }
 }
 
@@ -184,23 +184,23 @@ async fn an_error_with_200_a_login_page_and_a_foreign_type_are_no_rows() {
     })
     .await;
     let at = |path: &str| spec(&format!("{}{path}", server.origin));
-    fails(at("/error"), Again::Never, "nothing at `/data`").await;
-    fails(at("/both"), Again::Never, "`error` next to its rows").await;
-    fails(at("/login"), Again::Never, "login page").await;
-    fails(at("/plain"), Again::Never, "HTML page").await;
-    fails(at("/part"), Again::Never, "206").await;
-    fails(at("/png"), Again::Never, "image/png").await;
-    fails(at("/short"), Again::Soon, "ends too early").await;
+    fails(at("/error"), RepeatRead::Never, "nothing at `/data`").await;
+    fails(at("/both"), RepeatRead::Never, "`error` next to its rows").await;
+    fails(at("/login"), RepeatRead::Never, "login page").await;
+    fails(at("/plain"), RepeatRead::Never, "HTML page").await;
+    fails(at("/part"), RepeatRead::Never, "206").await;
+    fails(at("/png"), RepeatRead::Never, "image/png").await;
+    fails(at("/short"), RepeatRead::Soon, "ends too early").await;
 }
 
 #[tokio::test]
 async fn statuses_that_may_pass_are_asked_again_and_others_are_not() {
     let server = Server::answering(|target| answer(target[1..].parse().expect("a status"), "", "")).await;
     for status in [408, 429, 500, 502, 503, 504] {
-        fails(spec(&format!("{}/{status}", server.origin)), Again::Soon, &status.to_string()).await;
+        fails(spec(&format!("{}/{status}", server.origin)), RepeatRead::Soon, &status.to_string()).await;
     }
     for status in [302, 400, 401, 403, 404, 410, 422] {
-        fails(spec(&format!("{}/{status}", server.origin)), Again::Never, &status.to_string()).await;
+        fails(spec(&format!("{}/{status}", server.origin)), RepeatRead::Never, &status.to_string()).await;
     }
 }
 
@@ -213,13 +213,13 @@ async fn what_breaks_off_hangs_or_refuses_may_pass() {
         _ => Reply { bytes: b"HTTP/1.1 200 X\r\ncontent-length: 99\r\n\r\n[]".to_vec(), then: Then::Close },
     })
     .await;
-    fails(spec(&format!("{}/reset", server.origin)), Again::Soon, "closed").await;
-    fails(spec(&format!("{}/hang", server.origin)), Again::Soon, "time-out").await;
-    fails(spec(&format!("{}/drip", server.origin)), Again::Soon, "ended early").await;
-    fails(spec(&format!("{}/cut", server.origin)), Again::Soon, "ended early").await;
-    fails(spec("http://no-such-name.invalid/canary"), Again::Soon, "resolved").await;
-    fails(spec("http://169.254.169.254/canary"), Again::Never, "link-local").await;
-    fails(spec("http://[::ffff:169.254.169.254]/canary"), Again::Never, "link-local").await;
+    fails(spec(&format!("{}/reset", server.origin)), RepeatRead::Soon, "closed").await;
+    fails(spec(&format!("{}/hang", server.origin)), RepeatRead::Soon, "time-out").await;
+    fails(spec(&format!("{}/drip", server.origin)), RepeatRead::Soon, "ended early").await;
+    fails(spec(&format!("{}/cut", server.origin)), RepeatRead::Soon, "ended early").await;
+    fails(spec("http://no-such-name.invalid/canary"), RepeatRead::Soon, "resolved").await;
+    fails(spec("http://169.254.169.254/canary"), RepeatRead::Never, "link-local").await;
+    fails(spec("http://[::ffff:169.254.169.254]/canary"), RepeatRead::Never, "link-local").await;
 }
 
 #[tokio::test]
@@ -237,8 +237,8 @@ async fn redirects_are_followed_on_the_same_origin_three_times_at_most() {
     .await;
     assert_eq!(read(spec(&format!("{}/1", server.origin))).await.expect("rows").len(), 1);
     assert!(server.requests().iter().all(|request| request.contains("x-key: canary-key")));
-    fails(spec(&format!("{}/0", server.origin)), Again::Never, "more than 3 times").await;
-    fails(spec(&format!("{}/away", server.origin)), Again::Never, "isn't followed").await;
+    fails(spec(&format!("{}/0", server.origin)), RepeatRead::Never, "more than 3 times").await;
+    fails(spec(&format!("{}/away", server.origin)), RepeatRead::Never, "isn't followed").await;
     assert_eq!(other.requests(), Vec::<String>::new());
 }
 
@@ -261,12 +261,12 @@ async fn decoded_bytes_are_counted() {
     .await;
     assert!(BOMB.len() < 100_000);
     assert_eq!(read(spec(&format!("{}/zstd", server.origin))).await.expect("rows").len(), 1);
-    fails(spec(&format!("{}/zstd-bomb", server.origin)), Again::Never, "max_bytes").await;
-    fails(spec(&format!("{}/long", server.origin)), Again::Never, "max_bytes").await;
-    fails(spec(&format!("{}/bomb", server.origin)), Again::Never, "max_bytes").await;
-    fails(spec(&format!("{}/garbled", server.origin)), Again::Soon, "ended early").await;
+    fails(spec(&format!("{}/zstd-bomb", server.origin)), RepeatRead::Never, "max_bytes").await;
+    fails(spec(&format!("{}/long", server.origin)), RepeatRead::Never, "max_bytes").await;
+    fails(spec(&format!("{}/bomb", server.origin)), RepeatRead::Never, "max_bytes").await;
+    fails(spec(&format!("{}/garbled", server.origin)), RepeatRead::Soon, "ended early").await;
     let large = HttpSpec { max_bytes: 5 << 20, ..spec(&format!("{}/bomb", server.origin)) };
-    fails(large, Again::Never, "empty").await;
+    fails(large, RepeatRead::Never, "empty").await;
 }
 
 #[tokio::test]

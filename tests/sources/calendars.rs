@@ -5,7 +5,7 @@ use std::path::Path;
 use tempfile::TempDir;
 use tickler::schedule::{CalendarShape, FileSpec, FormatSpec};
 use tickler::sources::file::FileSource;
-use tickler::sources::{Again, Source as _, SourceError};
+use tickler::sources::{RepeatRead, Source as _, SourceError};
 use tickler::zones::Zones;
 
 use crate::rows::{Seen, wanted, window};
@@ -39,14 +39,14 @@ fn a_folder_of_calendars_is_one_calendar_and_what_is_none_fails_the_read() {
     write("3.ics", "");
     assert_eq!(starts(folder.path()).expect("one calendar"), ["2026-11-25T17:00"]);
     for (text, words, again) in [
-        ("<!doctype html><html>log in</html>", "HTML page", Again::Never),
-        ("nothing to see", "no calendar", Again::Never),
-        ("BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nUID:c\r\n", "end is missing", Again::Soon),
+        ("<!doctype html><html>log in</html>", "HTML page", RepeatRead::Never),
+        ("nothing to see", "no calendar", RepeatRead::Never),
+        ("BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nUID:c\r\n", "end is missing", RepeatRead::Soon),
     ] {
         write("2b.ics", text);
         let error = starts(folder.path()).expect_err(words);
         assert!(error.message.contains(words), "{error}");
         assert_eq!(error.again, again, "{error}");
-        assert!(again == Again::Soon || error.message.contains("2b.ics"), "the file is named: {error}");
+        assert!(again == RepeatRead::Soon || error.message.contains("2b.ics"), "the file is named: {error}");
     }
 }

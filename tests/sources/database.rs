@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use tickler::clock::{Clock, ManualClock, SharedClock, SystemClock};
 use tickler::schedule::{ReadLimits, SqliteSpec};
 use tickler::sources::sqlite::Database;
-use tickler::sources::{Again, ReadReport, Source as _, SourceError};
+use tickler::sources::{ReadReport, RepeatRead, Source as _, SourceError};
 
 use crate::rows::{Seen, wanted, window, zone};
 
@@ -59,7 +59,7 @@ impl Book {
 
     fn refuses(&self, query: &str) -> String {
         let error = self.read(query).expect_err(query);
-        assert_eq!(error.again, Again::Never, "{query}: {error}");
+        assert_eq!(error.again, RepeatRead::Never, "{query}: {error}");
         error.message
     }
 }
@@ -180,7 +180,7 @@ fn values_beyond_the_limit_and_queries_without_end_are_stopped() {
     let endless = "WITH RECURSIVE n (id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM n) SELECT max(id) AS id FROM n";
     let source = database(&book.path(), endless, Arc::new(Hasty(clock)));
     let error = source.read(&window(), &mut Seen::default()).expect_err("endless");
-    assert!(error.again == Again::Never && error.message.contains("20s"), "{error}");
+    assert!(error.again == RepeatRead::Never && error.message.contains("20s"), "{error}");
 }
 
 /// A clock on which each look takes a second.
@@ -246,7 +246,7 @@ fn a_wal_file_whose_companions_cannot_be_made_is_refused_clearly() {
     fs::create_dir(path.with_extension("db-wal")).expect("a writable folder");
     let source = database(&path, "SELECT id FROM visits", Arc::new(SystemClock::new()));
     let error = source.read(&window(), &mut Seen::default()).expect_err("no -wal can be made");
-    assert!(error.again == Again::Never && error.message.contains("book.db-wal: it is a directory"), "{error}");
+    assert!(error.again == RepeatRead::Never && error.message.contains("book.db-wal: it is a directory"), "{error}");
 }
 
 #[test]
@@ -254,7 +254,7 @@ fn a_locked_database_is_busy_and_may_pass() {
     let book = Book::new("delete");
     book.writer.execute_batch("BEGIN EXCLUSIVE").expect("a lock");
     let error = book.read("SELECT id FROM visits").expect_err("locked");
-    assert!(error.again == Again::Soon && error.message.contains("busy"), "{error}");
+    assert!(error.again == RepeatRead::Soon && error.message.contains("busy"), "{error}");
 }
 
 #[test]
@@ -270,10 +270,10 @@ fn missing_and_foreign_files_are_told_apart() {
     let folder = TempDir::new().expect("a temporary folder");
     let path = folder.path().join("none.db");
     let source = database(&path, "SELECT 1 AS id", Arc::new(SystemClock::new()));
-    assert_eq!(source.read(&window(), &mut Seen::default()).expect_err("missing").again, Again::Later);
+    assert_eq!(source.read(&window(), &mut Seen::default()).expect_err("missing").again, RepeatRead::Later);
     assert!(!path.exists());
     fs::write(&path, "id,phone\n".repeat(200)).expect("a writable folder");
     let source = database(&path, "SELECT id FROM visits", Arc::new(SystemClock::new()));
     let error = source.read(&window(), &mut Seen::default()).expect_err("foreign");
-    assert!(error.again == Again::Never && error.message.contains("not a SQLite"), "{error}");
+    assert!(error.again == RepeatRead::Never && error.message.contains("not a SQLite"), "{error}");
 }

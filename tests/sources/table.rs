@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use tickler::row::{Record, RecordSink};
 use tickler::schedule::{CsvDialect, FileSpec, FormatSpec};
 use tickler::sources::file::FileSource;
-use tickler::sources::{Again, Source as _};
+use tickler::sources::{RepeatRead, Source as _};
 
 use crate::rows::{Seen, wanted, window};
 
@@ -87,7 +87,7 @@ fn a_table_that_grows_changes_or_is_replaced_while_it_is_read_is_not_used() {
         let path = folder.path();
         let mut sink = Meddling { rows: 0, meddle: || change(&path) };
         let error = folder.source().read(&window(), &mut sink).expect_err(name);
-        assert_eq!(error.again, Again::Soon, "{name}: {error}");
+        assert_eq!(error.again, RepeatRead::Soon, "{name}: {error}");
     }
 }
 
@@ -95,7 +95,7 @@ fn a_table_that_grows_changes_or_is_replaced_while_it_is_read_is_not_used() {
 fn a_cut_last_line_may_pass_and_an_untouched_one_is_read() {
     let cut = Folder::holding(&TABLE[..TABLE.len() - 22]);
     let error = cut.source().read(&window(), &mut Seen::default()).expect_err("cut");
-    assert_eq!(error.again, Again::Soon, "{error}");
+    assert_eq!(error.again, RepeatRead::Soon, "{error}");
     let whole = Folder::holding(TABLE.trim_end());
     let mut seen = Seen::default();
     whole.source().read(&window(), &mut seen).expect("whole");
@@ -106,22 +106,22 @@ fn a_cut_last_line_may_pass_and_an_untouched_one_is_read() {
 fn a_missing_file_is_waited_for_and_what_is_no_file_is_refused() {
     let folder = Folder::new();
     let error = folder.source().read(&window(), &mut Seen::default()).expect_err("not there");
-    assert_eq!(error.again, Again::Later, "{error}");
+    assert_eq!(error.again, RepeatRead::Later, "{error}");
     fs::create_dir(folder.path()).expect("a writable folder");
     let error = folder.source().read(&window(), &mut Seen::default()).expect_err("a folder");
-    assert_eq!(error.again, Again::Never, "{error}");
+    assert_eq!(error.again, RepeatRead::Never, "{error}");
     fs::remove_dir(folder.path()).expect("a writable folder");
     let mode = rustix::fs::Mode::from_raw_mode(0o600);
     rustix::fs::mknodat(rustix::fs::CWD, folder.path(), rustix::fs::FileType::Fifo, mode, 0).expect("a pipe");
     let error = folder.source().read(&window(), &mut Seen::default()).expect_err("a pipe");
-    assert_eq!(error.again, Again::Never, "{error}");
+    assert_eq!(error.again, RepeatRead::Never, "{error}");
 }
 
 #[test]
 fn a_mapped_column_that_is_missing_fails_the_read_at_once() {
     let folder = Folder::holding("id,phone,when\n1,+12025550143,2026-11-25T09:00\n");
     let error = folder.source().read(&window(), &mut Seen::default()).expect_err("no such column");
-    assert_eq!(error.again, Again::Never);
+    assert_eq!(error.again, RepeatRead::Never);
     assert!(error.message.contains("`starts_at`") && !error.message.contains("+1202"), "{error}");
     assert_eq!(folder.source().columns().expect("columns").map(|names| names.len()), Some(3), "check sees them all");
 }

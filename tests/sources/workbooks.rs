@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use tickler::formats::Wanted;
 use tickler::schedule::{FileSpec, FormatSpec, WorkbookShape};
 use tickler::sources::file::FileSource;
-use tickler::sources::{Again, Source as _, SourceError};
+use tickler::sources::{RepeatRead, Source as _, SourceError};
 use zip::write::SimpleFileOptions;
 
 use crate::rows::{Seen, wanted, window};
@@ -163,7 +163,7 @@ fn a_workbook_that_leads_its_reader_out_of_the_file_is_damaged() {
     let record = bytes.windows(4).position(|window| window == [0x85, 0, 16, 0]).expect("the record of a sheet");
     bytes[record + 4..record + 8].copy_from_slice(&16_319_830_u32.to_le_bytes());
     let error = book(&bytes).read(None, 1).expect_err("there is no sheet");
-    assert_eq!(error.again, Again::Never);
+    assert_eq!(error.again, RepeatRead::Never);
     assert!(error.message.contains("is damaged"), "{error}");
 }
 
@@ -190,7 +190,7 @@ fn a_sheet_without_its_end_is_damaged_and_not_read_for_ever() {
         repacked.write_all(&bytes).expect("its bytes");
     }
     let error = book(&repacked.finish().expect("an archive").into_inner()).read(None, 1).expect_err("it has no end");
-    assert_eq!(error.again, Again::Never);
+    assert_eq!(error.again, RepeatRead::Never);
     assert!(error.message.contains("is damaged"), "{error}");
 }
 
@@ -221,14 +221,14 @@ fn what_keeps_a_workbook_from_being_read_is_said_with_the_remedy() {
     let whole = xlsx(&[("Bookings", "visible", &rows)]);
     let doubled = header(1).replace(">when<", ">phone<");
     for (what, bytes, sheet, header_row, again, words) in [
-        ("cut", whole[..whole.len() - 30].to_vec(), None, 1, Again::Soon, "end is missing"),
-        ("empty", Vec::new(), None, 1, Again::Soon, "empty"),
-        ("no such sheet", whole.clone(), Some("Other"), 1, Again::Never, "it has `Bookings`"),
-        ("header elsewhere", whole.clone(), None, 2, Again::Never, "no column `id`"),
-        ("a table", b"id,phone\n1,2\n".to_vec(), None, 1, Again::Never, "no workbook"),
-        ("two columns", xlsx(&[("B", "visible", &doubled)]), None, 1, Again::Never, "two columns `phone`"),
-        ("binary", archive(&[("xl/workbook.bin", "x")]), None, 1, Again::Never, "save it as xlsx"),
-        ("an archive", archive(&[("readme.txt", "x")]), None, 1, Again::Never, "no workbook"),
+        ("cut", whole[..whole.len() - 30].to_vec(), None, 1, RepeatRead::Soon, "end is missing"),
+        ("empty", Vec::new(), None, 1, RepeatRead::Soon, "empty"),
+        ("no such sheet", whole.clone(), Some("Other"), 1, RepeatRead::Never, "it has `Bookings`"),
+        ("header elsewhere", whole.clone(), None, 2, RepeatRead::Never, "no column `id`"),
+        ("a table", b"id,phone\n1,2\n".to_vec(), None, 1, RepeatRead::Never, "no workbook"),
+        ("two columns", xlsx(&[("B", "visible", &doubled)]), None, 1, RepeatRead::Never, "two columns `phone`"),
+        ("binary", archive(&[("xl/workbook.bin", "x")]), None, 1, RepeatRead::Never, "save it as xlsx"),
+        ("an archive", archive(&[("readme.txt", "x")]), None, 1, RepeatRead::Never, "no workbook"),
     ] {
         let error = book(&bytes).read(sheet, header_row).expect_err(what);
         assert!(error.message.contains(words), "{what}: {error}");
@@ -296,7 +296,7 @@ fn of_a_pattern_the_match_changed_last_is_read_and_locks_of_editors_are_not() {
     assert_eq!(rows, [r#"2 {"phone":"1","id":"new"}"#]);
     assert!(fingerprint.starts_with("export-1.csv: "), "{fingerprint}");
     let error = read("none-*.csv").expect_err("nothing matches");
-    assert_eq!(error.again, Again::Later, "a scheduled run waits for it: {error}");
+    assert_eq!(error.again, RepeatRead::Later, "a scheduled run waits for it: {error}");
     std::fs::write(folder.path().join("a[1].csv"), "id,phone\nitself,1\n").expect("a file");
     assert_eq!(read("a[1].csv").expect("rows").0, [r#"2 {"phone":"1","id":"itself"}"#]);
 }

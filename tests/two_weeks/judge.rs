@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp, ToSpan as _};
 use tickler::audit::{AuditRow, Event};
 use tickler::ledger::{ReminderRow, RunRow};
 use tickler::reminder::{Lead, LeadTime, ReminderId, RunState, State};
-use tickler::zones::{Wall, Zone};
+use tickler::zones::{WallMeaning, Zone};
 
 use crate::export::{Booking, Version};
 use crate::walk::{Call, HOLIDAY, LIMIT, STEP, Walked};
@@ -351,7 +351,7 @@ impl<'a> Judge<'a> {
 
     fn wall(&self, date: Date, hour: i8) -> Timestamp {
         match self.walked.zone.resolve(date.to_datetime(Time::constant(hour, 0, 0, 0))) {
-            Wall::Once(at) | Wall::Twice { first: at, .. } | Wall::Gap { after: at } => at,
+            WallMeaning::Once(at) | WallMeaning::Twice { first: at, .. } | WallMeaning::Gap { after: at } => at,
         }
     }
 

@@ -16,7 +16,7 @@ use tickler::settings::Rate;
 use tickler::verbs::held::{ApproveAsk, RejectAsk, approve, reject};
 use tickler::verbs::optout::{OptOutAsk, change};
 use tickler::verbs::pause::{PauseAsk, pause, resume};
-use tickler::zones::{Wall, Zone, Zones};
+use tickler::zones::{WallMeaning, Zone, Zones};
 
 use crate::clinic::{Clinic, beat, ledger, log, runs};
 use crate::export::{Booking, Export, Rows, Trouble, text};
@@ -308,7 +308,7 @@ impl Walk {
             self.zone.date(self.now()) + i64::try_from(self.chance.below(minutes / 1440 + 1)).expect("few").days();
         let time = Time::midnight() + i64::try_from(8 * 60 + self.chance.below(11 * 12) * 5).expect("few").minutes();
         match self.zone.resolve(day.to_datetime(time)) {
-            Wall::Once(at) | Wall::Twice { first: at, .. } | Wall::Gap { after: at } => at,
+            WallMeaning::Once(at) | WallMeaning::Twice { first: at, .. } | WallMeaning::Gap { after: at } => at,
         }
     }
 

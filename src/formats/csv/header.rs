@@ -17,7 +17,7 @@ const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 const LINES_SEARCHED: usize = 30;
 
 /// Where the header begins, and what separates its names.
-pub(super) struct Begin {
+pub(super) struct HeaderStart {
     pub(super) delimiter: u8,
     /// Its line, from 1.
     pub(super) line: u64,
@@ -26,7 +26,7 @@ pub(super) struct Begin {
 }
 
 /// Skips the lines above the header and decides on the delimiter; `None` when nothing but blanks is there.
-pub(super) fn find<R: Read>(window: &mut Window<R>, table: CsvTerms<'_>) -> Result<Option<Begin>, TableFailure> {
+pub(super) fn find<R: Read>(window: &mut Window<R>, table: CsvTerms<'_>) -> Result<Option<HeaderStart>, TableFailure> {
     let declared = delimiter_line(window.peek(MAX_ROW)?);
     // a spreadsheet's `sep=;` above the header is no row of the table
     let above = u64::from(table.dialect.header_row.max(1)) - 1;
@@ -38,7 +38,7 @@ pub(super) fn find<R: Read>(window: &mut Window<R>, table: CsvTerms<'_>) -> Resu
         return Ok(None);
     }
     let given = table.dialect.delimiter.or(declared);
-    Ok(Some(Begin { delimiter: given.unwrap_or_else(|| best_delimiter(prefix, table)), line: above + 1, better }))
+    Ok(Some(HeaderStart { delimiter: given.unwrap_or_else(|| best_delimiter(prefix, table)), line: above + 1, better }))
 }
 
 /// The delimiter that a first line of `sep=;` declares, as spreadsheets write and obey it.

@@ -10,7 +10,7 @@ use super::embedded::EmbeddedZone;
 use super::lines::{ContentLine, unescaped};
 use crate::appointment::dates::UNKNOWN_ZONE;
 use crate::schedule::CalendarShape;
-use crate::zones::{Wall, Zone, Zones};
+use crate::zones::{WallMeaning, Zone, Zones};
 
 /// A date, or a time in its zone.
 #[derive(Debug, Clone, PartialEq)]
@@ -56,9 +56,9 @@ impl EventZone {
 
 fn in_zone(zone: &Zone, wall: DateTime) -> Timestamp {
     match zone.resolve(wall) {
-        Wall::Once(at) => at,
-        Wall::Twice { first, .. } => first,
-        Wall::Gap { after } => {
+        WallMeaning::Once(at) => at,
+        WallMeaning::Twice { first, .. } => first,
+        WallMeaning::Gap { after } => {
             let second = SignedDuration::from_secs(1);
             let before = zone.wall(after.saturating_sub(second).unwrap_or(after));
             let gap_begins = before.saturating_add(second);

@@ -16,8 +16,8 @@ fn pause(until: Option<Timestamp>) -> PauseRow {
     PauseRow { since: in_minutes(-60), until, reason: "snow".to_owned(), actor: "maria".to_owned() }
 }
 
-fn subject() -> Subject<'static> {
-    Subject { schedule: NAME, account: ACCOUNT, credentials: Some(CREDENTIALS), is_enabled: true }
+fn subject() -> GateSubject<'static> {
+    GateSubject { schedule: NAME, account: ACCOUNT, credentials: Some(CREDENTIALS), is_enabled: true }
 }
 
 /// A state of one thing that can hold: what it makes of a schedule's gate, and whether runs are held, too.
@@ -140,7 +140,7 @@ fn a_gate_is_as_shut_as_the_gravest_of_its_holds_in_every_combination() {
 
 #[test]
 fn a_schedule_that_is_switched_off_neither_runs_nor_sends() {
-    let off = Subject { is_enabled: false, ..subject() };
+    let off = GateSubject { is_enabled: false, ..subject() };
     assert_eq!(Holds::default().gate(&off, now()), Gate::Shut);
     assert!(Holds::default().on(&off, now()).iter().all(Hold::stops_runs));
 }
@@ -150,7 +150,7 @@ fn credentials_that_cannot_be_read_count_as_the_refused_ones() {
     let refused = AccountHold { paused_until: None, refused_credentials: Some(CREDENTIALS.to_owned()) };
     for (credentials, gate) in [(Some(CREDENTIALS), Gate::Shut), (Some("c2"), Gate::Open), (None, Gate::Shut)] {
         let holds = Holds { accounts: BTreeMap::from([(ACCOUNT.to_owned(), refused.clone())]), ..Holds::default() };
-        assert_eq!(holds.gate(&Subject { credentials, ..subject() }, now()), gate, "{credentials:?}");
+        assert_eq!(holds.gate(&GateSubject { credentials, ..subject() }, now()), gate, "{credentials:?}");
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use jiff::Timestamp;
 
-use super::tables::{Attempt, Tables, micro};
+use super::tables::{KeptAttempt, Tables, micro};
 use crate::ledger::chain::{Hash, PhoneKey};
 use crate::ledger::change::LoadedReminder;
 use crate::ledger::outcomes::CallRow;
@@ -115,11 +115,11 @@ impl Tables {
     /// The numbers of an account's reminders of which a call's intent was committed in this time (UTC).
     pub(super) fn called_between(&self, account: &str, from: Timestamp, until: Timestamp) -> Vec<LoadedReminder> {
         let times = micro(from)..micro(until);
-        let is_call = |attempt: &Attempt| attempt.step == Step::Call && times.contains(&attempt.intent_at);
+        let is_call = |attempt: &KeptAttempt| attempt.step == Step::Call && times.contains(&attempt.intent_at);
         self.with_attempt(&is_call).into_iter().filter(|held| held.account == account).collect()
     }
 
-    fn with_attempt(&self, is_one: &dyn Fn(&Attempt) -> bool) -> Vec<LoadedReminder> {
+    fn with_attempt(&self, is_one: &dyn Fn(&KeptAttempt) -> bool) -> Vec<LoadedReminder> {
         let found = self.reminders.values().filter(|kept| kept.attempts.values().any(is_one));
         found.map(|kept| kept.held.clone()).collect()
     }

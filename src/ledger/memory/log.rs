@@ -24,7 +24,7 @@ pub(super) struct AuditLog {
 }
 
 /// A filter together with what the log alone doesn't know.
-pub(super) struct Asked<'a> {
+pub(super) struct AskedRows<'a> {
     pub(super) filter: &'a AuditFilter,
     /// The appointment of the reminder that is asked for.
     pub(super) appointment: Option<&'a str>,
@@ -121,7 +121,7 @@ impl AuditLog {
     }
 
     /// One page of the log, oldest first.
-    pub(super) fn page(&self, asked: &Asked<'_>) -> Vec<AuditRow> {
+    pub(super) fn page(&self, asked: &AskedRows<'_>) -> Vec<AuditRow> {
         let filter = asked.filter;
         let read = |(seq, row): (u64, &Sealed<'static>)| AuditRow {
             seq,
@@ -166,7 +166,7 @@ impl AuditLog {
     }
 }
 
-impl Asked<'_> {
+impl AskedRows<'_> {
     fn wants(&self, seq: u64, row: &Sealed<'_>, phone: Option<&Hash>) -> bool {
         let AuditFilter { since, until, schedule, event, reason, appointment, phone: _, run, runs, reminder, .. } =
             self.filter;

@@ -6,7 +6,7 @@ use std::path::Path;
 use jiff::Timestamp;
 
 use super::Memory;
-use super::log::Asked;
+use super::log::AskedRows;
 use crate::attempt::TargetAddress;
 use crate::audit::fates::DecidedFate;
 use crate::audit::{AuditFilter, AuditRow};
@@ -113,7 +113,7 @@ impl Reads for MemoryReads {
         let tables = self.memory.tables();
         let phones = &self.memory.phone_key();
         let appointment = filter.reminder.and_then(|id| tables.appointment_of(id));
-        Ok(tables.log.page(&Asked { filter: &filter, appointment, phones }))
+        Ok(tables.log.page(&AskedRows { filter: &filter, appointment, phones }))
     }
     fn head(&self) -> LedgerResult<Head> {
         Ok(self.memory.tables().log.head())

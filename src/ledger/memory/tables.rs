@@ -32,7 +32,7 @@ pub(super) struct Tables {
     pub(super) schedules: BTreeMap<String, StoredSchedule>,
     /// The texts of versions by hash.
     pub(super) texts: BTreeMap<String, String>,
-    pub(super) accounts: BTreeMap<String, Account>,
+    pub(super) accounts: BTreeMap<String, KeptAccount>,
     pub(super) targets: BTreeMap<String, TargetState>,
     /// `None` is the pause of everything.
     pub(super) pauses: BTreeMap<Option<String>, PauseRow>,
@@ -74,7 +74,7 @@ pub(super) struct KeptReminder {
     /// `None` once it is pruned.
     pub(super) content: Option<Content>,
     /// The attempts by number.
-    pub(super) attempts: BTreeMap<u32, Attempt>,
+    pub(super) attempts: BTreeMap<u32, KeptAttempt>,
 }
 
 /// A call that a schedule in shadow mode would have made.
@@ -95,7 +95,7 @@ pub(super) struct Content {
 
 /// An attempt, and what came of it.
 #[derive(Debug, Clone)]
-pub(super) struct Attempt {
+pub(super) struct KeptAttempt {
     pub(super) step: Step,
     pub(super) intent_at: Timestamp,
     pub(super) http_status: Option<u16>,
@@ -104,7 +104,7 @@ pub(super) struct Attempt {
 
 /// An account that was ever used.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Account {
+pub(super) struct KeptAccount {
     pub(super) hold: AccountHold,
     /// The earliest time at which the account's next request may start (µs UTC).
     pub(super) free_at: Option<i64>,
@@ -272,7 +272,7 @@ impl Tables {
         let Some(kept) = self.reminders.get_mut(&nr).map(Arc::make_mut) else { return Ok(()) };
         match attempt {
             AttemptChange::Begin { number, step } => {
-                let begun = Attempt { step: *step, intent_at: micro(at), http_status: None, remote_id: None };
+                let begun = KeptAttempt { step: *step, intent_at: micro(at), http_status: None, remote_id: None };
                 kept.attempts.insert(*number, begun).map_or(Ok(()), |_| Err(doubled("attempt")))
             }
             AttemptChange::End { number, outcome: _, came } => {
@@ -391,7 +391,7 @@ impl Tables {
         is_new
     }
 
-    fn account(&mut self, name: &str) -> &mut Account {
+    fn account(&mut self, name: &str) -> &mut KeptAccount {
         self.accounts.entry(name.to_owned()).or_default()
     }
 

@@ -42,14 +42,14 @@ pub(super) fn testimony(path: &Path) -> LedgerResult<Testimony> {
 }
 
 /// What a ledger's files say before its database is opened.
-pub(super) struct Before {
+pub(super) struct FilesBeforeOpening {
     testimony: Testimony,
     lost: Option<Loss>,
     /// The log's end in the database file alone, where there is a write-ahead log next to it.
     base: Option<Base>,
 }
 
-impl Before {
+impl FilesBeforeOpening {
     /// Looks at the files.
     pub(super) fn of(path: &Path) -> LedgerResult<Self> {
         let testimony = testimony(path)?;
@@ -199,7 +199,12 @@ pub(super) struct Continuity {
 
 impl Continuity {
     /// Begins to watch. A ledger without a witness gets one; that of a lost one stays as it is.
-    pub(super) fn begin(path: &Path, conn: &Connection, before: &Before, steps: &Steps) -> LedgerResult<Self> {
+    pub(super) fn begin(
+        path: &Path,
+        conn: &Connection,
+        before: &FilesBeforeOpening,
+        steps: &Steps,
+    ) -> LedgerResult<Self> {
         let chain = Chain::load(conn)?;
         let verdict = before.judge(conn)?;
         let found = match verdict {

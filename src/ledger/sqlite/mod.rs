@@ -51,7 +51,7 @@ use super::opened::Ledger;
 use super::writer::Writer;
 use super::{LedgerError, LedgerResult, Loss};
 use crate::zones::Zones;
-use continuity::{Before, Continuity};
+use continuity::{Continuity, FilesBeforeOpening};
 pub use exported::ExportedDatabase;
 use readers::Readers;
 use reads::SqliteReads;
@@ -85,7 +85,7 @@ pub fn is_missing(path: &Path) -> bool {
 /// What was lost with a ledger that [`is_missing`]; `None` where there never was one.
 #[must_use]
 pub fn loss_of_missing(path: &Path) -> Option<Loss> {
-    Before::of(path).ok().and_then(Before::lost)
+    FilesBeforeOpening::of(path).ok().and_then(FilesBeforeOpening::lost)
 }
 
 /// The loss because of which a missing ledger is refused instead of being created anew; `None` while another process is making or
@@ -142,7 +142,7 @@ pub fn open_by(path: impl AsRef<Path>, zones: Zones, steps: Steps) -> LedgerResu
     let path = path.as_ref();
     let lock = files::lock(path)?;
     restore::finish(path, &steps)?;
-    let before = Before::of(path)?;
+    let before = FilesBeforeOpening::of(path)?;
     before.keep_traces(path, &steps)?;
     let conn = schema::open(path, Copies::Kept, &steps)?;
     let key = files::key(path, &conn, &steps)?;

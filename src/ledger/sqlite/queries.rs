@@ -53,12 +53,12 @@ fn reminder_row(row: &Row<'_>) -> rusqlite::Result<ReminderRow> {
 
 /// Conditions joined by AND, each with its value.
 #[derive(Clone, Default)]
-struct Where {
+struct WhereClause {
     conditions: Vec<String>,
     values: Vec<Value>,
 }
 
-impl Where {
+impl WhereClause {
     fn and(&mut self, column_and_operator: &str, value: Option<impl Into<Value>>) {
         if let Some(value) = value {
             self.values.push(value.into());
@@ -143,7 +143,7 @@ fn selected<T>(
     columns: &str,
     read: fn(&Row<'_>) -> rusqlite::Result<T>,
 ) -> LedgerResult<Vec<T>> {
-    let mut conditions = Where::default();
+    let mut conditions = WhereClause::default();
     conditions.and("r.id =", ask.id.map(|id| id.to_string()));
     conditions.and("r.appointment_id =", ask.appointment_id.clone());
     // a lead says which retry it is: `1d+1`
@@ -258,7 +258,7 @@ fn looked_up(
     reader: &Reader,
     filter: &AuditFilter,
     (bounds, limit): (Bounds, u64),
-    conditions: &Where,
+    conditions: &WhereClause,
 ) -> LedgerResult<Vec<AuditRow>> {
     let until = log_index::indexed_until(&reader.conn)?.cast_signed();
     let indexed = |most| {
@@ -291,7 +291,7 @@ fn by_index(
     reader: &Reader,
     filter: &AuditFilter,
     (mut bounds, limit): (Bounds, u64),
-    conditions: &Where,
+    conditions: &WhereClause,
 ) -> LedgerResult<Vec<AuditRow>> {
     let mut rows: Vec<AuditRow> = Vec::new();
     loop {
@@ -316,7 +316,7 @@ fn by_index(
     }
 }
 
-fn read_rows(reader: &Reader, conditions: &Where, (newest, limit): (bool, u64)) -> LedgerResult<Vec<AuditRow>> {
+fn read_rows(reader: &Reader, conditions: &WhereClause, (newest, limit): (bool, u64)) -> LedgerResult<Vec<AuditRow>> {
     let mut statement = reader.conn.prepare(&rows_statement(conditions, newest, limit))?;
     let mut rows: Vec<AuditRow> =
         statement.query_map(params_from_iter(&conditions.values), audit_row)?.collect::<Result<_, _>>()?;
@@ -327,7 +327,7 @@ fn read_rows(reader: &Reader, conditions: &Where, (newest, limit): (bool, u64)) 
 }
 
 /// Rows by number: the conditions name the numbers, and no other index is to be walked instead.
-fn rows_statement(conditions: &Where, newest: bool, limit: u64) -> String {
+fn rows_statement(conditions: &WhereClause, newest: bool, limit: u64) -> String {
     let order = if newest { "DESC" } else { "ASC" };
     format!("SELECT {} FROM audit NOT INDEXED{} ORDER BY seq {order} LIMIT {limit}", *READ, conditions.clause())
 }
@@ -339,8 +339,8 @@ pub(super) fn key(reader: &Reader) -> LedgerResult<&KeyBytes> {
     })
 }
 
-fn audit_conditions(reader: &Reader, filter: &AuditFilter) -> LedgerResult<Where> {
-    let mut conditions = Where::default();
+fn audit_conditions(reader: &Reader, filter: &AuditFilter) -> LedgerResult<WhereClause> {
+    let mut conditions = WhereClause::default();
     conditions.and("seq >", filter.after_seq.map(|seq| i64::try_from(seq).unwrap_or(i64::MAX)));
     conditions.and("seq <", filter.before_seq.map(|seq| i64::try_from(seq).unwrap_or(i64::MAX)));
     conditions.and("at >=", filter.since.map(micros));

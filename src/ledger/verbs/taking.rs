@@ -8,7 +8,7 @@ use super::Tx;
 use crate::audit::{Entry, Event};
 use crate::ledger::change::LoadedReminder;
 use crate::ledger::effects::Requester;
-use crate::ledger::gate::{DueReminder, Gate, Hold, SendDecision, Subject};
+use crate::ledger::gate::{DueReminder, Gate, GateSubject, Hold, SendDecision};
 use crate::ledger::rate::{Admission, admit};
 use crate::ledger::store::{Applied, DueAsk, DueRow, Put};
 use crate::ledger::{
@@ -303,6 +303,11 @@ impl<'a> Taking<'a> {
 }
 
 /// A lane as the gate wants it: what is switched off has none.
-fn subject(lane: &Lane) -> Subject<'_> {
-    Subject { schedule: &lane.schedule, account: &lane.account, credentials: Some(&lane.credentials), is_enabled: true }
+fn subject(lane: &Lane) -> GateSubject<'_> {
+    GateSubject {
+        schedule: &lane.schedule,
+        account: &lane.account,
+        credentials: Some(&lane.credentials),
+        is_enabled: true,
+    }
 }

@@ -1,6 +1,6 @@
 //! pure: the rule about what earlier runs did for the same appointment, start and lead.
 
-use super::{Block, Case, Why, lead_name, learnt};
+use super::{Block, BlockedAs, Case, lead_name, learnt};
 use crate::duration;
 use crate::plan::KnownReminder;
 use crate::plan::reminded::state_in_words;
@@ -27,7 +27,7 @@ pub(super) fn already_reminded(case: &Case<'_>) -> Result<(), Block> {
 fn reminded(case: &Case<'_>, in_words: impl Fn(&Case<'_>) -> String) -> Result<(), Block> {
     let is_explained = case.terms.is_explained(case.sighting.id.as_deref());
     let detail = if is_explained { in_words(case) } else { String::new() };
-    Err(Block { why: Why::AlreadyReminded, detail, remedy: None })
+    Err(Block { why: BlockedAs::AlreadyReminded, detail, remedy: None })
 }
 
 fn moved_little_in_words(case: &Case<'_>, called: &CalledStart) -> String {

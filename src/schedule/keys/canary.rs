@@ -2,9 +2,9 @@
 
 use super::Need::{Default, Optional, Required};
 use super::tables::key;
-use super::{Shape, Table};
+use super::{KeyTable, Shape};
 
-pub(super) static CANARY: Table = Table {
+pub(super) static CANARY: KeyTable = KeyTable {
     one_of: &[],
     keys: &[
         key("to", Shape::Secret, Required, "The operator's own number: it is called, and nobody need pick up"),

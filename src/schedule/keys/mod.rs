@@ -40,7 +40,7 @@ pub enum Need {
 
 /// A table of keys.
 #[derive(Debug)]
-pub struct Table {
+pub struct KeyTable {
     /// Its keys.
     pub keys: &'static [Key],
     /// Exactly one of these keys must be there (those not yet built count as there).
@@ -120,14 +120,14 @@ pub enum Shape {
     /// Only ever `true`.
     True,
     /// Tables of keys, each by a name of the author's.
-    TableMap(&'static Table),
+    TableMap(&'static KeyTable),
     /// Another table of keys.
-    Table(&'static Table),
+    Table(&'static KeyTable),
     /// Not checked: not built yet.
     Unread,
 }
 
-impl Table {
+impl KeyTable {
     /// The key of this name.
     #[must_use]
     pub fn key(&self, name: &str) -> Option<&'static Key> {

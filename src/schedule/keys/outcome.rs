@@ -3,10 +3,10 @@
 use super::Need::{Default, Optional};
 use super::tables::key;
 use super::write_back::WRITE_BACK;
-use super::{Shape, Table};
+use super::{KeyTable, Shape};
 
 /// The whole table.
-pub static OUTCOME: Table = Table {
+pub static OUTCOME: KeyTable = KeyTable {
     one_of: &[],
     keys: &[
         key(
@@ -64,7 +64,7 @@ pub static OUTCOME: Table = Table {
     ],
 };
 
-static POLL: Table = Table {
+static POLL: KeyTable = KeyTable {
     one_of: &[],
     keys: &[
         key(
@@ -88,7 +88,7 @@ static POLL: Table = Table {
     ],
 };
 
-static RETRY: Table = Table {
+static RETRY: KeyTable = KeyTable {
     one_of: &[],
     keys: &[
         key(
@@ -107,7 +107,7 @@ static RETRY: Table = Table {
     ],
 };
 
-static AT: Table = Table {
+static AT: KeyTable = KeyTable {
     one_of: &[],
     keys: &[
         key("reminder_id", Shape::Pointers, Optional, "The reminder's id"),

@@ -2,9 +2,9 @@
 
 use super::Need::{Default, Optional};
 use super::tables::{MAX_COUNT, key};
-use super::{Shape, Table};
+use super::{KeyTable, Shape};
 
-pub(super) static DELIVERY: Table = Table {
+pub(super) static DELIVERY: KeyTable = KeyTable {
     one_of: &[],
     keys: &[
         key("timeout", Shape::Duration, Default("\"30s\""), "For one request"),
@@ -19,7 +19,7 @@ pub(super) static DELIVERY: Table = Table {
     ],
 };
 
-pub(super) static GUARD: Table = Table {
+pub(super) static GUARD: KeyTable = KeyTable {
     one_of: &[],
     keys: &[
         key("max_calls", Shape::Whole(1, MAX_COUNT), Default("1000"), "More calls than this hold the run"),

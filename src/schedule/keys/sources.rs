@@ -2,7 +2,7 @@
 
 use super::Need::{Default, Optional, Required};
 use super::tables::{MAX_COUNT, key};
-use super::{Shape, Table};
+use super::{KeyTable, Shape};
 
 /// Maximum rows of a table.
 const MAX_TABLE_ROWS: i64 = 10_000_000;
@@ -10,7 +10,7 @@ const MAX_TABLE_ROWS: i64 = 10_000_000;
 const DEADLINE: &str = "For the whole read, all pages and steps; a read that takes longer is given up";
 const MAX_ROWS: &str = "Rows in the window; a read that brings more fails";
 
-pub(super) static JOIN: Table = Table {
+pub(super) static JOIN: KeyTable = KeyTable {
     one_of: &["items", "url"],
     keys: &[
         key("items", Shape::Place, Optional, "Where the objects are in the same answer"),
@@ -24,7 +24,7 @@ pub(super) static JOIN: Table = Table {
     ],
 };
 
-static JOIN_ON: Table = Table {
+static JOIN_ON: KeyTable = KeyTable {
     one_of: &[],
     keys: &[
         key("column", Shape::Text, Required, "The row's column with the key"),
@@ -32,7 +32,7 @@ static JOIN_ON: Table = Table {
     ],
 };
 
-pub(super) static SOURCE: Table = Table {
+pub(super) static SOURCE: KeyTable = KeyTable {
     one_of: &["csv", "sqlite", "http", "xlsx", "ical", "inbound"],
     keys: &[
         key("csv", Shape::Table(&CSV), Optional, "A text table"),
@@ -44,7 +44,7 @@ pub(super) static SOURCE: Table = Table {
     ],
 };
 
-static INBOUND: Table = Table {
+static INBOUND: KeyTable = KeyTable {
     one_of: &[],
     keys: &[
         key(
@@ -68,7 +68,7 @@ static INBOUND: Table = Table {
     ],
 };
 
-static CSV: Table = Table {
+static CSV: KeyTable = KeyTable {
     one_of: &[],
     keys: &[
         key(
@@ -85,7 +85,7 @@ static CSV: Table = Table {
     ],
 };
 
-static WORKBOOK: Table = Table {
+static WORKBOOK: KeyTable = KeyTable {
     one_of: &[],
     keys: &[
         key("path", Shape::Text, Required, "The file; of a pattern (`export-*.xlsx`) the match changed last"),
@@ -96,7 +96,7 @@ static WORKBOOK: Table = Table {
     ],
 };
 
-static CALENDAR: Table = Table {
+static CALENDAR: KeyTable = KeyTable {
     one_of: &[],
     keys: &[
         key("path", Shape::Text, Required, "The file; all matches of a pattern (`calendars/*.ics`) are one calendar"),
@@ -105,7 +105,7 @@ static CALENDAR: Table = Table {
     ],
 };
 
-static SQLITE: Table = Table {
+static SQLITE: KeyTable = KeyTable {
     one_of: &[],
     keys: &[
         key("path", Shape::Text, Required, "The database file; relative paths count from the schedule file"),
@@ -120,7 +120,7 @@ static SQLITE: Table = Table {
     ],
 };
 
-static HTTP: Table = Table {
+static HTTP: KeyTable = KeyTable {
     one_of: &[],
     keys: &[
         key(
@@ -176,7 +176,7 @@ static HTTP: Table = Table {
     ],
 };
 
-pub(super) static AUTH: Table = Table {
+pub(super) static AUTH: KeyTable = KeyTable {
     one_of: &["bearer", "basic", "oauth2"],
     keys: &[
         key("bearer", Shape::Secret, Optional, "`Authorization: Bearer …`"),
@@ -185,7 +185,7 @@ pub(super) static AUTH: Table = Table {
     ],
 };
 
-static OAUTH2: Table = Table {
+static OAUTH2: KeyTable = KeyTable {
     one_of: &[],
     keys: &[
         key("token_url", Shape::TextOrSecret, Required, "Where tokens are given"),
@@ -202,7 +202,7 @@ static OAUTH2: Table = Table {
     ],
 };
 
-static BASIC: Table = Table {
+static BASIC: KeyTable = KeyTable {
     one_of: &[],
     keys: &[
         key("user", Shape::TextOrSecret, Required, "The user"),
@@ -210,7 +210,7 @@ static BASIC: Table = Table {
     ],
 };
 
-static PAGING: Table = Table {
+static PAGING: KeyTable = KeyTable {
     one_of: &["page", "cursor", "next", "link_header", "offset"],
     keys: &[
         key("page", Shape::Table(&PAGE), Optional, "Numbered pages, until an empty one"),
@@ -221,7 +221,7 @@ static PAGING: Table = Table {
     ],
 };
 
-static PAGE: Table = Table {
+static PAGE: KeyTable = KeyTable {
     one_of: &[],
     keys: &[
         key("parameter", Shape::Text, Required, "The query parameter; `/a/b` is a place in the body"),
@@ -230,7 +230,7 @@ static PAGE: Table = Table {
     ],
 };
 
-static OFFSET: Table = Table {
+static OFFSET: KeyTable = KeyTable {
     one_of: &[],
     keys: &[
         key("parameter", Shape::Text, Required, "The query parameter; `/a/b` is a place in the body"),
@@ -238,7 +238,7 @@ static OFFSET: Table = Table {
     ],
 };
 
-static CURSOR: Table = Table {
+static CURSOR: KeyTable = KeyTable {
     one_of: &[],
     keys: &[
         key("parameter", Shape::Text, Required, "The query parameter; `/a/b` is a place in the body"),
@@ -246,5 +246,5 @@ static CURSOR: Table = Table {
     ],
 };
 
-static NEXT: Table =
-    Table { one_of: &[], keys: &[key("at", Shape::Place, Required, "Where a page has the next page's URL")] };
+static NEXT: KeyTable =
+    KeyTable { one_of: &[], keys: &[key("at", Shape::Place, Required, "Where a page has the next page's URL")] };

@@ -5,7 +5,7 @@ use super::canary::CANARY;
 use super::outcome::OUTCOME;
 use super::sending::{DELIVERY, GUARD};
 use super::sources::{JOIN, SOURCE};
-use super::{Key, Shape, Table};
+use super::{Key, KeyTable, Shape};
 
 pub(super) const fn key(name: &'static str, shape: Shape, need: super::Need, doc: &'static str) -> Key {
     Key { name, shape, need, doc }
@@ -19,7 +19,7 @@ const MAX_HOURS: i64 = 366 * 24;
 pub(super) const MAX_COUNT: i64 = 1_000_000;
 
 /// The whole file.
-pub static SCHEDULE: Table = Table {
+pub static SCHEDULE: KeyTable = KeyTable {
     one_of: &[],
     keys: &[
         key(
@@ -69,7 +69,7 @@ pub static SCHEDULE: Table = Table {
     ],
 };
 
-static APPOINTMENT: Table = Table {
+static APPOINTMENT: KeyTable = KeyTable {
     one_of: &[],
     keys: &[
         key(
@@ -139,7 +139,7 @@ static APPOINTMENT: Table = Table {
     ],
 };
 
-static REMIND: Table = Table {
+static REMIND: KeyTable = KeyTable {
     one_of: &["days_before", "hours_before", "now"],
     keys: &[
         key("days_before", Shape::Wholes(0, MAX_DAYS), Optional, "Calendar days before the appointment, one or a list"),
@@ -203,7 +203,7 @@ static REMIND: Table = Table {
     ],
 };
 
-static TARGET: Table = Table {
+static TARGET: KeyTable = KeyTable {
     one_of: &["automation", "call", "webhook"],
     keys: &[
         key("automation", Shape::Table(&AUTOMATION), Optional, "Thoughtly's automation webhook"),
@@ -212,7 +212,7 @@ static TARGET: Table = Table {
     ],
 };
 
-static AUTOMATION: Table = Table {
+static AUTOMATION: KeyTable = KeyTable {
     one_of: &[],
     keys: &[
         key(
@@ -226,7 +226,7 @@ static AUTOMATION: Table = Table {
     ],
 };
 
-static CALL: Table = Table {
+static CALL: KeyTable = KeyTable {
     one_of: &[],
     keys: &[
         key("agent", Shape::TextOrSecret, Default("{ env = \"THOUGHTLY_AGENT_ID\" }"), "The agent's interview id"),
@@ -235,7 +235,7 @@ static CALL: Table = Table {
     ],
 };
 
-static CONTACT: Table = Table {
+static CONTACT: KeyTable = KeyTable {
     one_of: &[],
     keys: &[
         key("name", Shape::Template, Optional, "The contact's name"),
@@ -245,7 +245,7 @@ static CONTACT: Table = Table {
     ],
 };
 
-static WEBHOOK: Table = Table {
+static WEBHOOK: KeyTable = KeyTable {
     one_of: &[],
     keys: &[
         key("url", Shape::TextOrSecret, Required, "The address"),

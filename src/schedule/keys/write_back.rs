@@ -3,9 +3,9 @@
 use super::Need::{Default, Optional, Required};
 use super::sources::AUTH;
 use super::tables::key;
-use super::{Shape, Table};
+use super::{KeyTable, Shape};
 
-pub(super) static WRITE_BACK: Table = Table {
+pub(super) static WRITE_BACK: KeyTable = KeyTable {
     one_of: &[],
     keys: &[
         key(

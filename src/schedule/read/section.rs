@@ -9,7 +9,7 @@ use jiff::SignedDuration;
 use super::Reading;
 use crate::duration;
 use crate::row::{Column, JsonPlace};
-use crate::schedule::keys::{Need, Shape, Table};
+use crate::schedule::keys::{KeyTable, Need, Shape};
 use crate::schedule::lookup::secret_ref;
 use crate::schedule::spanned::{self, Node, Value};
 use crate::settings::{SecretRef, TextOrSecret};
@@ -30,12 +30,12 @@ pub fn optional<G, T>(given: Option<G>, read: impl FnOnce(G) -> Option<T>) -> Op
 #[derive(Clone, Copy)]
 pub struct Section<'a> {
     node: Option<&'a Node>,
-    keys: &'static Table,
+    keys: &'static KeyTable,
 }
 
 impl<'a> Section<'a> {
     /// A table, or nothing.
-    pub fn of(node: Option<&'a Node>, keys: &'static Table) -> Self {
+    pub fn of(node: Option<&'a Node>, keys: &'static KeyTable) -> Self {
         Self { node, keys }
     }
 

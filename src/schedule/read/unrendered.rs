@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::Reading;
-use crate::schedule::keys::{SCHEDULE, Shape, Table};
+use crate::schedule::keys::{KeyTable, SCHEDULE, Shape};
 use crate::schedule::spanned::{KeyValue, Node, Value};
 
 /// The mark that begins a template.
@@ -17,7 +17,7 @@ pub fn check(root: &Node, reading: &mut Reading<'_>) {
     in_table(root, &SCHEDULE, &mut Vec::new(), reading);
 }
 
-fn in_table<'n>(node: &'n Node, keys: &'static Table, path: &mut Vec<&'n str>, reading: &mut Reading<'_>) {
+fn in_table<'n>(node: &'n Node, keys: &'static KeyTable, path: &mut Vec<&'n str>, reading: &mut Reading<'_>) {
     for entry in node.entries() {
         path.push(&entry.key);
         match keys.key(&entry.key).map(|key| &key.shape) {

@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::grammar::HourField;
 use super::pattern::{DAY, civil, civil_seconds};
 use super::walk::{floor, pause};
-use super::{Nominal, Odd, Recurrence};
+use super::{ClockChange, Nominal, Recurrence};
 use crate::zones::{OffsetChange, Zone};
 
 /// Something to know about a cron line that may be as meant.
@@ -86,7 +86,7 @@ impl Recurrence {
 
     fn lint_changes(&self, zone: &Zone, now: Timestamp) -> Vec<CronLint> {
         let mut lints = Vec::new();
-        for odd in [Odd::Gap, Odd::Overlap] {
+        for odd in [ClockChange::Gap, ClockChange::Overlap] {
             lints.extend(
                 changes(zone, now).find(|(kind, _)| *kind == odd).and_then(|(_, c)| self.lint_change(zone, odd, c)),
             );
@@ -96,7 +96,7 @@ impl Recurrence {
 
     /// A warning when a wall-clock time of the pattern is skipped or repeated by a change. Times that run in every hour
     /// anyway miss nothing and double nothing.
-    fn lint_change(&self, zone: &Zone, odd: Odd, change: OffsetChange) -> Option<CronLint> {
+    fn lint_change(&self, zone: &Zone, odd: ClockChange, change: OffsetChange) -> Option<CronLint> {
         if self.pattern.hour_field == HourField::Elapsed && self.pattern.has_every_hour() {
             return None;
         }
@@ -105,8 +105,8 @@ impl Recurrence {
         let time = civil(self.pattern.first_in(left.min(reached), left.max(reached))?)?;
         let (name, clock, date) = (zone.name(), time.strftime("%H:%M"), time.date());
         let (what, then) = match odd {
-            Odd::Gap => ("doesn't exist", civil(reached).map(|reached| reached.strftime("%H:%M").to_string())),
-            Odd::Overlap => ("comes twice", None),
+            ClockChange::Gap => ("doesn't exist", civil(reached).map(|reached| reached.strftime("%H:%M").to_string())),
+            ClockChange::Overlap => ("comes twice", None),
         };
         let consequence = match (self.pattern.hour_field, then) {
             (HourField::Fixed, Some(reached)) => format!("it runs once, when the clocks jump to {reached}"),
@@ -156,7 +156,7 @@ impl Recurrence {
 }
 
 /// The changes of the clocks in the year to come.
-fn changes(zone: &Zone, now: Timestamp) -> impl Iterator<Item = (Odd, OffsetChange)> {
+fn changes(zone: &Zone, now: Timestamp) -> impl Iterator<Item = (ClockChange, OffsetChange)> {
     let until = floor(now) + LOOK_AHEAD;
     let mut at = now;
     let mut offset = zone.offset(now);
@@ -166,8 +166,8 @@ fn changes(zone: &Zone, now: Timestamp) -> impl Iterator<Item = (Odd, OffsetChan
             let before = std::mem::replace(&mut offset, change.offset);
             at = change.at;
             match change.offset.cmp(&before) {
-                std::cmp::Ordering::Greater => return Some((Odd::Gap, change)),
-                std::cmp::Ordering::Less => return Some((Odd::Overlap, change)),
+                std::cmp::Ordering::Greater => return Some((ClockChange::Gap, change)),
+                std::cmp::Ordering::Less => return Some((ClockChange::Overlap, change)),
                 std::cmp::Ordering::Equal => {}
             }
         }

@@ -32,13 +32,13 @@ pub struct Nominal {
     /// The wall-clock time the pattern names (its date is the run's nominal date).
     pub civil: DateTime,
     /// `gap` or `overlap` when the day is odd.
-    pub odd: Option<Odd>,
+    pub odd: Option<ClockChange>,
 }
 
 /// What daylight saving did to a nominal time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Odd {
+pub enum ClockChange {
     /// The named time doesn't exist; it runs at the first instant after the gap.
     Gap,
     /// The named time exists twice.

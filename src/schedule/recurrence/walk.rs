@@ -8,8 +8,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::grammar::HourField;
 use super::pattern::{Pattern, civil};
-use super::{Nominal, Odd};
-use crate::zones::{Wall, Zone};
+use super::{ClockChange, Nominal};
+use crate::zones::{WallMeaning, Zone};
 
 /// No two offsets of a zone lie further apart than a day and a bit (Samoa crossed the date line by 24 hours): a change
 /// longer ago than this can't have shown a wall-clock time that is still ahead.
@@ -153,18 +153,18 @@ impl ClockWalk<'_> {
     fn nominal(self, time: i64, at: i64, jump: Option<i64>) -> Option<Nominal> {
         let wall = civil(time)?;
         let odd = match self.zone.resolve(wall) {
-            Wall::Twice { .. } => Some(Odd::Overlap),
-            Wall::Gap { .. } => Some(Odd::Gap),
-            Wall::Once(_) => None,
+            WallMeaning::Twice { .. } => Some(ClockChange::Overlap),
+            WallMeaning::Gap { .. } => Some(ClockChange::Gap),
+            WallMeaning::Once(_) => None,
         };
         let opens = jump.is_some() && self.zone.change_before(timestamp(at)).is_some_and(|c| c.at.as_second() == at);
-        Some(Nominal { at: timestamp(at), civil: wall, odd: if opens { Some(Odd::Gap) } else { odd } })
+        Some(Nominal { at: timestamp(at), civil: wall, odd: if opens { Some(ClockChange::Gap) } else { odd } })
     }
 }
 
 /// The one run for all times that were jumped over, named by the first of them.
 fn gap_run(skipped: i64, at: i64) -> Option<Nominal> {
-    Some(Nominal { at: timestamp(at), civil: civil(skipped)?, odd: Some(Odd::Gap) })
+    Some(Nominal { at: timestamp(at), civil: civil(skipped)?, odd: Some(ClockChange::Gap) })
 }
 
 fn timestamp(seconds: i64) -> Timestamp {

@@ -7,7 +7,7 @@ use super::never;
 use crate::formats::kind_of;
 use crate::http::{BodyEnd, HttpResponse, Sent};
 use crate::schedule::{FormatSpec, HttpSpec};
-use crate::sources::{Again, SourceError};
+use crate::sources::{RepeatRead, SourceError};
 
 /// The answer, or why there is none and whether a retry may help.
 pub(super) fn answered(exchange: Sent, page: usize) -> Result<HttpResponse, SourceError> {
@@ -15,13 +15,13 @@ pub(super) fn answered(exchange: Sent, page: usize) -> Result<HttpResponse, Sour
         Sent::Answered(answer) => Ok(answer),
         Sent::NotSent { class, detail } => {
             let again = match class {
-                "refused_address" | "invalid_request" => Again::Never,
-                _ => Again::Soon,
+                "refused_address" | "invalid_request" => RepeatRead::Never,
+                _ => RepeatRead::Soon,
             };
             Err(SourceError::new(again, format!("the request for page {page} of the source can't be sent: {detail}")))
         }
         Sent::Unknown { class, detail, .. } => {
-            let again = if class == "protocol" { Again::Never } else { Again::Soon };
+            let again = if class == "protocol" { RepeatRead::Never } else { RepeatRead::Soon };
             Err(SourceError::new(again, format!("the source didn't answer the request for page {page}: {detail}")))
         }
     }
@@ -34,7 +34,7 @@ pub(super) fn accept(answer: HttpResponse, page: usize, spec: &HttpSpec) -> Resu
         206 => return Err(never(format!("the source answered page {page} with a part of it (206)"))),
         200..=299 => {}
         408 | 429 | 500..=599 => {
-            return Err(SourceError::new(Again::Soon, format!("the source answered page {page} with {status}")));
+            return Err(SourceError::new(RepeatRead::Soon, format!("the source answered page {page} with {status}")));
         }
         401 | 403 => {
             return Err(never(format!("the source refuses page {page} ({status}): check its `auth` and `headers`")));
@@ -51,7 +51,7 @@ pub(super) fn accept(answer: HttpResponse, page: usize, spec: &HttpSpec) -> Resu
     }
     match answer.end {
         BodyEnd::Whole => Ok(answer),
-        BodyEnd::Cut => Err(SourceError::new(Again::Soon, format!("the source's page {page} ended early"))),
+        BodyEnd::Cut => Err(SourceError::new(RepeatRead::Soon, format!("the source's page {page} ended early"))),
         BodyEnd::TooLong => {
             Err(never(format!("the source's page {page} is longer than `max_bytes` ({})", spec.max_bytes)))
         }

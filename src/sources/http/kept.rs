@@ -67,7 +67,7 @@ pub(super) struct KeptAnswer {
 }
 
 /// What an answer to a conditional request means.
-pub(super) enum Judged {
+pub(super) enum ConditionalAnswer {
     /// The kept answer holds.
     Unchanged(HttpResponse),
     /// It is an answer of its own.
@@ -153,11 +153,11 @@ impl KeptAnswer {
     }
 
     /// What the answer to a request with those headers means.
-    pub(super) fn judge(&self, answer: HttpResponse) -> Judged {
+    pub(super) fn judge(&self, answer: HttpResponse) -> ConditionalAnswer {
         match answer.status {
-            304 if !self.is_contradicted_by(&answer) => Judged::Unchanged(self.renewed(answer)),
-            301 | 302 | 303 | 304 | 307 | 308 => Judged::Unclear,
-            _ => Judged::Anew(answer),
+            304 if !self.is_contradicted_by(&answer) => ConditionalAnswer::Unchanged(self.renewed(answer)),
+            301 | 302 | 303 | 304 | 307 | 308 => ConditionalAnswer::Unclear,
+            _ => ConditionalAnswer::Anew(answer),
         }
     }
 
@@ -339,14 +339,14 @@ mod tests {
         kept.keep(&here, &login("one"), &first, Duration::ZERO);
         let answer = kept.find(&here, &login("one"), Duration::ZERO).expect("it is kept");
         let unchanged = response(304, &[("etag", "W/\"a\""), ("content-length", "0"), ("x-total", "2")], b"");
-        let Judged::Unchanged(renewed) = answer.judge(unchanged) else { panic!("it is proved") };
+        let ConditionalAnswer::Unchanged(renewed) = answer.judge(unchanged) else { panic!("it is proved") };
         assert_eq!((renewed.status, &renewed.body[..]), (200, &b"[]"[..]));
         let header = |name| renewed.header(name);
         assert_eq!((header("age"), header("content-length"), header("x-total")), (None, Some("2"), Some("2")));
         for unclear in [response(304, &[("etag", "\"b\"")], b""), response(302, &[("location", "/b")], b"")] {
-            assert!(matches!(answer.judge(unclear), Judged::Unclear));
+            assert!(matches!(answer.judge(unclear), ConditionalAnswer::Unclear));
         }
-        assert!(matches!(answer.judge(response(200, &[], b"[1]")), Judged::Anew(_)));
-        assert!(matches!(answer.judge(response(500, &[], b"")), Judged::Anew(_)));
+        assert!(matches!(answer.judge(response(200, &[], b"[1]")), ConditionalAnswer::Anew(_)));
+        assert!(matches!(answer.judge(response(500, &[], b"")), ConditionalAnswer::Anew(_)));
     }
 }

@@ -12,7 +12,7 @@ use url::Url;
 pub use address::fill;
 pub use login::Login;
 
-use super::{Again, ReadReport, ReadWindow, Source, SourceError, SourceTools, WindowTexts};
+use super::{ReadReport, ReadWindow, RepeatRead, Source, SourceError, SourceTools, WindowTexts};
 use crate::formats::{self, FormatAsk, FormatReport, Wanted};
 use crate::http::HttpResponse;
 use crate::row::{Column, Record, RecordSink};
@@ -361,7 +361,7 @@ impl RecordSink for ContinuedNumbers<'_> {
 }
 
 fn never(message: impl AsRef<str>) -> SourceError {
-    SourceError::new(Again::Never, message)
+    SourceError::new(RepeatRead::Never, message)
 }
 
 fn without_login(address: &Url) -> Url {

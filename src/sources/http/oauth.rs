@@ -22,7 +22,7 @@ use crate::disk;
 use crate::http::{HttpRequest, Sent};
 use crate::schedule::OAuth2Spec;
 use crate::settings::{SecretRef, TextOrSecret};
-use crate::sources::{Again, SourceError};
+use crate::sources::{RepeatRead, SourceError};
 
 /// A token that expires sooner than this is not used: all pages of a read are fetched with the same token.
 const RENEWAL_MARGIN: Duration = Duration::from_secs(120);
@@ -213,15 +213,15 @@ impl Login<'_> {
         let answer = match self.http.send(request).await {
             Sent::Answered(answer) => answer,
             Sent::NotSent { detail, .. } | Sent::Unknown { detail, .. } => {
-                return Err(refused(Again::Soon, format!("the token server didn't answer: {detail}")));
+                return Err(refused(RepeatRead::Soon, format!("the token server didn't answer: {detail}")));
             }
         };
         let tree: Value = serde_json::from_slice(&answer.body).unwrap_or(Value::Null);
         match answer.status {
             200..=299 if tree.is_object() => Ok(tree),
-            200..=299 => Err(refused(Again::Never, "the token server's answer is not a JSON object".to_owned())),
+            200..=299 => Err(refused(RepeatRead::Never, "the token server's answer is not a JSON object".to_owned())),
             status @ (408 | 429 | 500..=599) => {
-                Err(refused(Again::Soon, format!("the token server answered with {status}")))
+                Err(refused(RepeatRead::Soon, format!("the token server answered with {status}")))
             }
             status => {
                 let known =

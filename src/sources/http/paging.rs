@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::never;
 use super::signs::{FoundNumber, Signs};
 use crate::schedule::Paging;
-use crate::sources::{Again, SourceError};
+use crate::sources::{RepeatRead, SourceError};
 
 /// Maximum pages of a read: more are a loop, or not a list of appointments.
 const MAX_PAGES: usize = 10_000;
@@ -241,7 +241,7 @@ impl<'s> Pages<'s> {
                 "`{}` went from {} to {} while pages were read: the list changed, and a row may have slipped between two pages",
                 total.place, before.number, total.number
             );
-            return Err(SourceError::new(Again::Soon, message));
+            return Err(SourceError::new(RepeatRead::Soon, message));
         }
         self.total = Some(total.clone());
         Ok(())

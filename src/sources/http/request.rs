@@ -9,7 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::address::{self, Redirect};
-use super::kept::{Judged, KeptAnswers};
+use super::kept::{ConditionalAnswer, KeptAnswers};
 use super::login::Login;
 use super::page_request::{FilledBody, PageRequest};
 use super::{Api, answers, fill, never};
@@ -42,7 +42,7 @@ pub(super) struct Fetcher {
 }
 
 /// A request that was changed by the redirects so far.
-struct Hop {
+struct RedirectedRequest {
     method: Method,
     address: Url,
     headers: Headers,
@@ -109,19 +109,19 @@ impl Fetcher {
     ) -> Result<Fetched, SourceError> {
         let now = self.http.clock().monotonic();
         if let Some(kept) = self.kept.find(&request, headers, now) {
-            let mut hop = Hop::of(&request, headers);
+            let mut hop = RedirectedRequest::of(&request, headers);
             let conditions = kept.conditions().into_iter();
             hop.headers.extend(conditions.map(|(name, value)| (name.to_owned(), value.into())));
             match kept.judge(self.send(&hop, page, stop_at).await?) {
-                Judged::Unchanged(answer) => {
+                ConditionalAnswer::Unchanged(answer) => {
                     self.kept.renew(&kept, &answer, now);
                     return Ok(Fetched::Page(request.address, answer));
                 }
-                Judged::Anew(answer) => return self.received(answer, &request, headers, (page, stop_at)),
-                Judged::Unclear => {}
+                ConditionalAnswer::Anew(answer) => return self.received(answer, &request, headers, (page, stop_at)),
+                ConditionalAnswer::Unclear => {}
             }
         }
-        let answer = self.send(&Hop::of(&request, headers), page, stop_at).await?;
+        let answer = self.send(&RedirectedRequest::of(&request, headers), page, stop_at).await?;
         match redirection(&answer) {
             None => self.received(answer, &request, headers, (page, stop_at)),
             Some(_) => self.follow(answer, request, headers, (page, stop_at)).await,
@@ -152,7 +152,7 @@ impl Fetcher {
         headers: &Headers,
         (page, stop_at): (usize, Duration),
     ) -> Result<Fetched, SourceError> {
-        let mut hop = Hop::of(&request, headers);
+        let mut hop = RedirectedRequest::of(&request, headers);
         let (mut own_address, mut is_on_own_host) = (request.address, true);
         for _ in 0..MAX_REDIRECTS {
             let Some(location) = redirection(&answer) else { break };
@@ -183,7 +183,7 @@ impl Fetcher {
         }
     }
 
-    async fn send(&self, hop: &Hop, page: usize, stop_at: Duration) -> Result<HttpResponse, SourceError> {
+    async fn send(&self, hop: &RedirectedRequest, page: usize, stop_at: Duration) -> Result<HttpResponse, SourceError> {
         let request = HttpRequest {
             method: hop.method.clone(),
             url: hop.address.clone(),
@@ -234,7 +234,7 @@ impl Fetcher {
     }
 }
 
-impl Hop {
+impl RedirectedRequest {
     fn of(request: &PageRequest, headers: &Headers) -> Self {
         Self {
             method: method_of(request.method),

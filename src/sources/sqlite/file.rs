@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use crate::disk::{self, Links};
 use crate::formats::kind_of;
-use crate::sources::{Again, SourceError};
+use crate::sources::{RepeatRead, SourceError};
 
 /// What begins every database.
 const MAGIC: &[u8] = b"SQLite format 3\0";
@@ -25,12 +25,12 @@ pub(super) const COLD_WAL: &str = "the database can't be opened for reading: it 
 /// Refuses what SQLite would wait for, misread or change.
 pub(super) fn examine(path: &Path) -> Result<(), SourceError> {
     disk::check_database(path)
-        .map_err(|(place, special)| SourceError::new(Again::Never, format!("{}: {special}", place.display())))?;
+        .map_err(|(place, special)| SourceError::new(RepeatRead::Never, format!("{}: {special}", place.display())))?;
     let place = path.display();
-    let never = |message: String| SourceError::new(Again::Never, format!("{place}: {message}"));
+    let never = |message: String| SourceError::new(RepeatRead::Never, format!("{place}: {message}"));
     let facts = match std::fs::metadata(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            return Err(SourceError::new(Again::Later, format!("{place}: the file isn't there")));
+            return Err(SourceError::new(RepeatRead::Later, format!("{place}: the file isn't there")));
         }
         Err(error) => return Err(never(format!("the file can't be read: {}", error.kind()))),
         Ok(facts) => facts,
@@ -42,7 +42,7 @@ pub(super) fn examine(path: &Path) -> Result<(), SourceError> {
             return Err(exhausted(path));
         }
         if error.kind() == std::io::ErrorKind::WouldBlock {
-            return Err(SourceError::new(Again::Soon, format!("{place}: the file is in use")));
+            return Err(SourceError::new(RepeatRead::Soon, format!("{place}: the file is in use")));
         }
         return Err(never(format!("the file can't be read: {}", error.kind())));
     }
@@ -50,7 +50,7 @@ pub(super) fn examine(path: &Path) -> Result<(), SourceError> {
         return Err(never(foreign));
     }
     if let Some(cut) = cut(&header, facts.len(), has_log(path)) {
-        return Err(SourceError::new(Again::Soon, format!("{place}: {cut}")));
+        return Err(SourceError::new(RepeatRead::Soon, format!("{place}: {cut}")));
     }
     if is_cold_wal(&header, path) && !may_make_companions(rustix::process::geteuid().as_raw(), facts.uid()) {
         return Err(never(COLD_WAL.into()));
@@ -70,7 +70,7 @@ pub(super) fn are_descriptors_used_up(path: &Path) -> bool {
 /// The error for a database that can't be read before other files or connections are closed.
 pub(super) fn exhausted(path: &Path) -> SourceError {
     let place = path.display();
-    SourceError::new(Again::Soon, format!("{place}: no file descriptor or memory is left to read the database"))
+    SourceError::new(RepeatRead::Soon, format!("{place}: no file descriptor or memory is left to read the database"))
 }
 
 /// When the database or its write-ahead log was last written (UTC).

@@ -12,7 +12,7 @@ use rusqlite::{Connection, OpenFlags, Statement};
 use serde_json::{Map, Number, Value};
 use sha2::{Digest, Sha256};
 
-use super::{Again, ReadReport, ReadWindow, Source, SourceError, WindowTexts, demand_columns};
+use super::{ReadReport, ReadWindow, RepeatRead, Source, SourceError, WindowTexts, demand_columns};
 use crate::clock::SharedClock;
 use crate::formats::{Wanted, two_columns};
 use crate::row::{Header, Record, RecordSink};
@@ -57,7 +57,7 @@ impl Database {
     }
 
     fn never(&self, message: &str) -> SourceError {
-        SourceError::new(Again::Never, format!("{}: {message}", self.place()))
+        SourceError::new(RepeatRead::Never, format!("{}: {message}", self.place()))
     }
 
     /// An error of the query rather than of the file.
@@ -200,7 +200,7 @@ impl Database {
 
     fn failed(&self, error: &rusqlite::Error) -> SourceError {
         let place = self.place();
-        let soon = |message: &str| SourceError::new(Again::Soon, format!("{place}: {message}"));
+        let soon = |message: &str| SourceError::new(RepeatRead::Soon, format!("{place}: {message}"));
         if let rusqlite::Error::MultipleStatement = error {
             return self.of_query("the query must be one SELECT and nothing after it");
         }

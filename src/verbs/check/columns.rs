@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::{CheckAsk, Checked, Reach, placeholders};
+use super::{CheckAsk, CheckReach, Checked, placeholders};
 use crate::row::Header;
 use crate::schedule::lookup;
 use crate::schedule::problems::Problems;
 use crate::schedule::read::name_span;
 use crate::schedule::spanned::Node;
 use crate::schedule::{FileSpec, FormatSpec, SourceSpec};
-use crate::sources::{self, Again};
+use crate::sources::{self, RepeatRead};
 use crate::spelling::did_you_mean;
 use crate::template::{BUILT_IN_NAMES, Condition, Template};
 
@@ -32,7 +32,7 @@ pub fn check(checked: &mut Checked<'_>, ask: &CheckAsk<'_>) {
             placeholders_of_mapped(checked);
             let span = source_span(checked, error.key);
             let help = unread_help(checked);
-            let is_warning = ask.reach == Reach::Local && (error.again == Again::Later || is_absent(checked));
+            let is_warning = ask.reach == CheckReach::Local && (error.again == RepeatRead::Later || is_absent(checked));
             let problem = if is_warning {
                 checked.problems.warning("source-not-there", span, error.message)
             } else {

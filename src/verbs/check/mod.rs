@@ -50,7 +50,7 @@ pub enum Files {
 
 /// How much a check covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reach {
+pub enum CheckReach {
     /// Files on this machine only.
     Local,
     /// Sources are read and hosts asked; what can't be read is an error.
@@ -72,7 +72,7 @@ pub struct CheckAsk<'a> {
     /// What is checked.
     pub files: Files,
     /// How much it covers.
-    pub reach: Reach,
+    pub reach: CheckReach,
     /// What warnings mean.
     pub warnings: Warnings,
     /// The current instant.
@@ -263,7 +263,7 @@ fn one(schedule: &Arc<Schedule>, ask: &CheckAsk<'_>) -> (Vec<Problem>, Vec<Colum
     }
     do_not_call(&mut checked, ask);
     holidays(&mut checked, schedule, ask);
-    if ask.reach == Reach::Connect {
+    if ask.reach == CheckReach::Connect {
         connect::check(&mut checked, ask);
     }
     (checked.problems.into_sorted(), checked.columns)
@@ -282,8 +282,8 @@ fn do_not_call(checked: &mut Checked<'_>, ask: &CheckAsk<'_>) {
     };
     let message = format!("the do-not-call list can't be read: {error}");
     let problem = match ask.reach {
-        Reach::Local => checked.problems.warning("list-not-there", span, message),
-        Reach::Connect => checked.problems.error("list-not-there", span, message),
+        CheckReach::Local => checked.problems.warning("list-not-there", span, message),
+        CheckReach::Connect => checked.problems.error("list-not-there", span, message),
     };
     problem.help("a run fails, and nobody is called, until it is there: one number a line, an empty file is fine");
 }
@@ -295,8 +295,8 @@ fn holidays(checked: &mut Checked<'_>, schedule: &Arc<Schedule>, ask: &CheckAsk<
     let is_there = schedule.remind.holiday_files.iter().all(|file| disk::open(file, Links::Followed).is_ok());
     let problem = match (is_there, ask.reach) {
         (true, _) => checked.problems.error("unreadable-list", span, error.to_string()),
-        (false, Reach::Local) => checked.problems.warning("list-not-there", span, error.to_string()),
-        (false, Reach::Connect) => checked.problems.error("list-not-there", span, error.to_string()),
+        (false, CheckReach::Local) => checked.problems.warning("list-not-there", span, error.to_string()),
+        (false, CheckReach::Connect) => checked.problems.error("list-not-there", span, error.to_string()),
     };
     problem.help("a run fails, and nobody is called, until every file of holidays can be read");
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use super::connect::{OddStarts, window};
-use super::{CheckAsk, Checked, Reach, rendering, written_zone};
+use super::{CheckAsk, CheckReach, Checked, rendering, written_zone};
 use crate::appointment::flags::{self, Flag};
 use crate::appointment::mapping::{Mapping, TimeProblem};
 use crate::appointment::{PhoneProblem, StartColumns, dates, phone};
@@ -35,7 +35,7 @@ pub fn check(checked: &mut Checked<'_>, ask: &CheckAsk<'_>) {
 
 /// Judges the mapping by the first rows.
 pub fn of_rows(checked: &mut Checked<'_>, ask: &CheckAsk<'_>, rows: &[Row]) {
-    if ask.reach == Reach::Local {
+    if ask.reach == CheckReach::Local {
         starts(checked, ask, rows); // with `--connect` the whole column is judged
     }
     written_zone::check(checked, ask, rows);

@@ -2,7 +2,7 @@
 
 use secrecy::ExposeSecret;
 
-use super::{CheckAsk, Checked, Reach};
+use super::{CheckAsk, CheckReach, Checked};
 use crate::http::check_host;
 use crate::schedule::lookup::{self, PlacedSecret};
 use crate::schedule::{SourceSpec, TargetSpec, read::without_templates};
@@ -20,7 +20,7 @@ pub fn check(checked: &mut Checked<'_>, ask: &CheckAsk<'_>) {
                 checked.problems.error("invalid-value", placed.span, malformed.0).help("no request could carry it");
             }
             Err(missing) => {
-                let at = Unset { span: placed.span, secret: &placed.secret, loss: loss(&placed.path) };
+                let at = UnsetSecret { span: placed.span, secret: &placed.secret, loss: loss(&placed.path) };
                 not_set(checked, ask, at, missing.0);
             }
             Ok(value) if placed.is_url => address(checked, &placed, value.expose_secret()),
@@ -84,7 +84,7 @@ fn in_ascii(checked: &mut Checked<'_>, path: &[&str], values: &[(String, TextOrS
 const SIGNING_SECRET: &str = "copy it whole from the receiver's settings: `whsec_` and base64";
 
 /// A secret that isn't set here.
-struct Unset<'a> {
+struct UnsetSecret<'a> {
     /// Where it is named.
     span: std::ops::Range<usize>,
     secret: &'a SecretRef,
@@ -93,10 +93,10 @@ struct Unset<'a> {
 }
 
 /// A secret that only the running service has is none here: nothing can be asked with it, and nothing is wrong.
-fn not_set(checked: &mut Checked<'_>, ask: &CheckAsk<'_>, unset: Unset<'_>, message: String) {
-    let Unset { span, secret, loss } = unset;
+fn not_set(checked: &mut Checked<'_>, ask: &CheckAsk<'_>, unset: UnsetSecret<'_>, message: String) {
+    let UnsetSecret { span, secret, loss } = unset;
     if (ask.service.has)(secret) {
-        if ask.reach == Reach::Connect {
+        if ask.reach == CheckReach::Connect {
             let message = format!("{secret} is set in the running service and not here");
             checked.problems.warning(NOT_SET, span, message).help("set it here too, for what needs it to be asked");
         }
@@ -126,8 +126,8 @@ fn missing(
     message: String,
 ) {
     let problem = match ask.reach {
-        Reach::Local => checked.problems.warning(NOT_SET, span, message),
-        Reach::Connect => checked.problems.error(NOT_SET, span, message),
+        CheckReach::Local => checked.problems.warning(NOT_SET, span, message),
+        CheckReach::Connect => checked.problems.error(NOT_SET, span, message),
     };
     problem.help(loss);
 }
@@ -154,7 +154,7 @@ fn call(checked: &mut Checked<'_>, ask: &CheckAsk<'_>, agent: &TextOrSecret, acc
     if let (TextOrSecret::Secret(secret), false) = (agent, is_written)
         && let Err(unset) = ask.tools.secrets.resolve(secret)
     {
-        let unset_here = Unset { span: span.clone(), secret, loss: OF_CALLS };
+        let unset_here = UnsetSecret { span: span.clone(), secret, loss: OF_CALLS };
         not_set(checked, ask, unset_here, format!("no `agent` is named, and {}", unset.0));
     }
     let known = ask.accounts.get(account);
@@ -174,7 +174,7 @@ fn call(checked: &mut Checked<'_>, ask: &CheckAsk<'_>, agent: &TextOrSecret, acc
             Some(secret) => {
                 if let Err(unset) = ask.tools.secrets.resolve(&secret) {
                     let message = format!("`{name}` of the account `{account}`: {}", unset.0);
-                    not_set(checked, ask, Unset { span: span.clone(), secret: &secret, loss: OF_CALLS }, message);
+                    not_set(checked, ask, UnsetSecret { span: span.clone(), secret: &secret, loss: OF_CALLS }, message);
                 }
             }
             None if name == "team_id" && has_text_team => {}

@@ -25,7 +25,7 @@ impl Place {
         Self { folder, runtime: runtime.expect("a runtime") }
     }
 
-    fn check(&self, reach: Reach, secrets: &[(&str, &str)], warnings: Warnings) -> CheckReport {
+    fn check(&self, reach: CheckReach, secrets: &[(&str, &str)], warnings: Warnings) -> CheckReport {
         let now = "2026-11-24T09:00:00Z".parse().expect("an instant");
         let tools = SourceTools {
             http: Http::new(Arc::new(ManualClock::starting_at(now))).expect("a client"),
@@ -48,7 +48,7 @@ impl Place {
     }
 
     /// Errors and warnings of the schedule alone (the folder holds its table, too).
-    fn found(&self, reach: Reach) -> Vec<Problem> {
+    fn found(&self, reach: CheckReach) -> Vec<Problem> {
         let report = self.check(reach, &[URL], Warnings::Allowed);
         report.problems.into_iter().filter(|problem| problem.file.ends_with("a.toml")).collect()
     }
@@ -72,14 +72,14 @@ fn codes(problems: &[Problem]) -> Vec<(&'static str, String)> {
 fn a_schedule_whose_source_has_every_column_is_fine() {
     let place =
         Place::with(&schedule(COLUMNS, "only_if = \"service != 'x'\"", "a = \"{{ service }} {{ date }}\""), TABLE);
-    assert_eq!(place.found(Reach::Local), []);
+    assert_eq!(place.found(CheckReach::Local), []);
 }
 
 #[test]
 fn a_mapped_column_that_is_not_there_is_an_error_at_its_own_place() {
     let columns = "id = [\"id\", \"servise\"]\nphone = \"phone\"\nstarts_at = \"starts_at\"";
     let place = Place::with(&schedule(columns, "", "a = \"{{ phone }}\""), TABLE);
-    let found = place.found(Reach::Local);
+    let found = place.found(CheckReach::Local);
     assert_eq!(codes(&found), [("missing-column", "did you mean `service`?".to_owned())]);
     let placed = found[0].placed();
     assert_eq!((placed.severity, placed.line, placed.column), (Severity::Error, 5, 13));
@@ -92,7 +92,7 @@ fn a_name_that_no_row_has_is_an_error_of_check() {
         "only_if = \"servce == 'x' and date\"",
         "a = \"Hi {{ servicee }}\"\nb = \"{{ row['none'] }}\"",
     );
-    let found = Place::with(&text, TABLE).found(Reach::Local);
+    let found = Place::with(&text, TABLE).found(CheckReach::Local);
     let told: Vec<_> = found.iter().map(|problem| (problem.code, &text[problem.span.clone()])).collect();
     assert_eq!(told, [("unknown-name", "servce"), ("unknown-name", "date"), ("unknown-name", "servicee")]);
     assert_eq!(found[2].help.as_deref(), Some("did you mean `service`?"));
@@ -104,7 +104,7 @@ fn a_file_with_five_mistakes_of_five_kinds_is_told_all_five_at_once() {
         .replace("0 9 * * *", "0 25 * * *")
         .replace("\"phone\"", "5")
         .replace("\"starts_at\"", "\"start\"");
-    let found = Place::with(&text, TABLE).found(Reach::Local);
+    let found = Place::with(&text, TABLE).found(CheckReach::Local);
     let told: Vec<_> = found.iter().map(|problem| (problem.code, &text[problem.span.clone()])).collect();
     let expected = [
         ("invalid-value", "\"0 25 * * *\""),
@@ -115,7 +115,7 @@ fn a_file_with_five_mistakes_of_five_kinds_is_told_all_five_at_once() {
     ];
     assert_eq!(told, expected);
     let mistyped = text.replace("source.csv.path", "source.csv.pth");
-    let found = Place::with(&mistyped, TABLE).found(Reach::Local);
+    let found = Place::with(&mistyped, TABLE).found(CheckReach::Local);
     assert!(found.iter().all(|problem| problem.code != "missing-column"), "a source at fault has no columns to miss");
 }
 
@@ -131,27 +131,27 @@ fn a_list_that_is_not_there_and_a_header_below_the_end_are_told() {
     };
     let (header, list) = ("9".to_owned(), "\"none.txt\"".to_owned());
     let expected = [("no-header", Severity::Warning, header), ("list-not-there", Severity::Warning, list)];
-    assert_eq!(told(Reach::Local), expected);
-    assert_eq!(told(Reach::Connect)[1].1, Severity::Error);
+    assert_eq!(told(CheckReach::Local), expected);
+    assert_eq!(told(CheckReach::Connect)[1].1, Severity::Error);
 }
 
 #[test]
 fn a_source_that_is_not_there_is_a_warning_and_an_error_when_connecting() {
     let place = Place::with(&schedule(COLUMNS, "", "a = 1"), TABLE);
     std::fs::remove_file(place.folder.path().join("table.csv")).expect("removed");
-    let found = place.found(Reach::Local);
+    let found = place.found(CheckReach::Local);
     assert_eq!((found.len(), found[0].code, found[0].severity), (1, "source-not-there", Severity::Warning));
-    let report = place.check(Reach::Local, &[URL], Warnings::Allowed);
+    let report = place.check(CheckReach::Local, &[URL], Warnings::Allowed);
     assert!(report.ok);
-    assert!(!place.check(Reach::Local, &[URL], Warnings::Denied).ok);
-    assert!(!place.check(Reach::Connect, &[URL], Warnings::Allowed).ok);
+    assert!(!place.check(CheckReach::Local, &[URL], Warnings::Denied).ok);
+    assert!(!place.check(CheckReach::Connect, &[URL], Warnings::Allowed).ok);
 }
 
 #[test]
 fn a_secret_that_is_not_set_is_a_warning_and_its_value_is_never_shown() {
     let place = Place::with(&schedule(COLUMNS, "", "a = 1"), TABLE);
     let problems = |secrets: &[(&str, &str)]| -> Vec<Problem> {
-        let report = place.check(Reach::Local, secrets, Warnings::Allowed);
+        let report = place.check(CheckReach::Local, secrets, Warnings::Allowed);
         report.problems.into_iter().filter(|problem| problem.file.ends_with("a.toml")).collect()
     };
     let missing = problems(&[]);
@@ -182,7 +182,7 @@ fn the_whole_column_tells_the_date_format_or_both_readings_or_that_it_is_mixed()
 #[test]
 fn connecting_reads_the_starts_and_asks_the_targets_host() {
     let table = "id,phone,starts_at\n1,+12025550143,26/04/2026 09:00\n2,+12025550143,03/04/2026 10:00\n";
-    let found = Place::with(&schedule(COLUMNS, "", "a = 1"), table).found(Reach::Connect);
+    let found = Place::with(&schedule(COLUMNS, "", "a = 1"), table).found(CheckReach::Connect);
     let told: Vec<_> = found.iter().map(|problem| problem.code).collect();
     assert_eq!(told, ["date-format", "unreachable-host"]);
     assert!(found[0].help.as_deref().is_some_and(|help| help.contains("%d/%m/%Y %H:%M")));
@@ -192,7 +192,7 @@ fn connecting_reads_the_starts_and_asks_the_targets_host() {
 #[test]
 fn the_report_has_its_shape() {
     let place = Place::with("cron = 1\n", TABLE);
-    let report = place.check(Reach::Local, &[], Warnings::Allowed);
+    let report = place.check(CheckReach::Local, &[], Warnings::Allowed);
     let json = report.to_json();
     assert_eq!((&json["ok"], &json["files"]), (&false.into(), &1.into()));
     let keys: Vec<_> = json["problems"][0].as_object().expect("an object").keys().cloned().collect();
@@ -205,11 +205,11 @@ fn the_report_has_its_shape() {
 #[test]
 fn an_odd_cron_line_and_runs_too_far_apart_are_warnings() {
     let hourly = schedule(COLUMNS, "", "a = 1").replace("days_before = 1", "hours_before = 24");
-    let daily = Place::with(&hourly, TABLE).found(Reach::Local);
+    let daily = Place::with(&hourly, TABLE).found(CheckReach::Local);
     assert_eq!((daily.len(), daily[0].code, daily[0].severity), (1, "runs-too-far-apart", Severity::Warning));
     assert!(daily[0].message.contains("`max_lateness` (6h)"), "{}", daily[0].message);
     let often = hourly.replace("0 9 * * *", "*/5 * * * *");
-    let found = Place::with(&often, TABLE).found(Reach::Local);
+    let found = Place::with(&often, TABLE).found(CheckReach::Local);
     assert_eq!((found.len(), found[0].code, found[0].severity), (1, "cron", Severity::Warning));
     let placed = found[0].placed();
     assert_eq!((placed.line, placed.column, placed.end_column), (1, 8, 21));
@@ -243,9 +243,9 @@ fn connecting_reads_an_api_and_holds_its_columns_against_the_file() {
     let text = schedule(columns, "", "a = \"{{ customer.phone }} {{ phone }} {{ nam }}\"")
         .replace("source.csv.path = \"table.csv\"", &format!("source.http.url = \"http://127.0.0.1:{port}/\""));
     let place = Place::with(&text, TABLE);
-    assert_eq!(place.found(Reach::Local), [], "no network is touched without --connect");
+    assert_eq!(place.found(CheckReach::Local), [], "no network is touched without --connect");
     let report =
-        place.check(Reach::Connect, &[("AUTOMATION", &format!("http://127.0.0.1:{port}/x"))], Warnings::Allowed);
+        place.check(CheckReach::Connect, &[("AUTOMATION", &format!("http://127.0.0.1:{port}/x"))], Warnings::Allowed);
     let told: Vec<_> = report
         .problems
         .iter()
@@ -261,7 +261,7 @@ fn runs_that_can_call_nobody_and_days_that_no_lead_covers_are_warnings() {
         let text = schedule(COLUMNS, "", "a = \"{{ service }}\"")
             .replace("cron = \"0 9 * * *\"", &format!("cron = \"{cron}\""))
             .replace("days_before = 1\n", &format!("{remind}\n"));
-        let found = Place::with(&text, TABLE).found(Reach::Local);
+        let found = Place::with(&text, TABLE).found(CheckReach::Local);
         let ours = found.into_iter().filter(|it| ["nobody-called", "uncovered-days"].contains(&it.code));
         ours.map(|it| format!("{}: {} ({})", it.code, it.message, it.help.unwrap_or_default())).collect::<Vec<_>>()
     };
@@ -311,7 +311,7 @@ fn a_signing_secret_that_is_none_is_an_error_and_is_never_shown() {
     for (secret, is_refused) in
         [("whsec_plJ3nmyCDGBKInavdOK15jsl", false), ("cGxhaW4", true), ("whsec_", true), ("not base64!", true)]
     {
-        let report = Place::with(&text, TABLE).check(Reach::Local, &[("SIGNING", secret)], Warnings::Allowed);
+        let report = Place::with(&text, TABLE).check(CheckReach::Local, &[("SIGNING", secret)], Warnings::Allowed);
         let errors: Vec<&Problem> = report.problems.iter().filter(|problem| problem.code == "invalid-value").collect();
         assert_eq!(errors.len(), usize::from(is_refused), "{secret}: {:?}", report.problems);
         for problem in errors {
@@ -326,13 +326,13 @@ fn a_signing_secret_that_is_none_is_an_error_and_is_never_shown() {
 fn a_secret_that_the_running_service_has_is_not_missing() {
     let of_unit = schedule(COLUMNS, "", "contact_phone = \"{{ phone }}\"").replace("AUTOMATION", "OF_THE_UNIT");
     let place = Place::with(&of_unit, TABLE);
-    assert_eq!(codes(&place.found(Reach::Local)), []);
-    let connected = place.found(Reach::Connect);
+    assert_eq!(codes(&place.found(CheckReach::Local)), []);
+    let connected = place.found(CheckReach::Connect);
     let found = connected.iter().find(|problem| problem.code == "secret-not-set").expect("it can't be used from here");
     assert_eq!(found.severity, Severity::Warning);
     assert!(found.message.contains("`OF_THE_UNIT` is set in the running service and not here"), "{}", found.message);
     let place = Place::with(&of_unit.replace("OF_THE_UNIT", "OF_NOBODY"), TABLE);
-    assert_eq!(codes(&place.found(Reach::Local)).len(), 1, "one that the service hasn't either is missing");
+    assert_eq!(codes(&place.found(CheckReach::Local)).len(), 1, "one that the service hasn't either is missing");
 }
 
 #[test]
@@ -342,7 +342,7 @@ fn a_lead_is_an_error_only_where_no_run_can_call_about_any_start_that_it_covers(
             .replace("cron = \"0 9 * * *\"", &format!("cron = \"{cron}\""))
             .replace("days_before = 1\n", &format!("{remind}\n"));
         let place = Place::with(&text, TABLE);
-        let of_notice = place.found(Reach::Local).into_iter().filter(|it| it.message.contains("min_notice"));
+        let of_notice = place.found(CheckReach::Local).into_iter().filter(|it| it.message.contains("min_notice"));
         of_notice.map(|it| (it.severity, it.message)).collect::<Vec<_>>()
     };
     for (cron, remind, lead) in [
@@ -403,7 +403,7 @@ fn a_format_is_proposed_only_if_it_reads_every_start_and_otherwise_the_odd_ones_
     assert!(proposal.contains("write `date_format = \"%d/%m/%Y %H:%M\"`"), "{proposal}");
     // and a whole read names the line
     let table = "id,phone,starts_at\n1,+12025550143,2026-11-25 09:00\n2,+12025550143,26/11/2026 10:00\n3,+12025550143,2026-11-25 11:00\n";
-    let found = Place::with(&schedule(COLUMNS, "", "a = 1"), table).found(Reach::Connect);
+    let found = Place::with(&schedule(COLUMNS, "", "a = 1"), table).found(CheckReach::Connect);
     let help = found.iter().find(|it| it.code == "date-format").and_then(|it| it.help.clone()).expect("a remedy");
     assert!(help.contains("(line 3)") && !help.contains("%d/%m"), "{help}");
 }
@@ -416,7 +416,7 @@ fn a_merged_call_that_would_not_name_its_appointments_is_a_warning() {
         ("merge = \"same_day\"", "a = { b = \"{{ appointments | length }}\" }", false),
         ("", "a = \"{{ service }}\"", false),
     ] {
-        let found = Place::with(&schedule(COLUMNS, remind, payload), TABLE).found(Reach::Local);
+        let found = Place::with(&schedule(COLUMNS, remind, payload), TABLE).found(CheckReach::Local);
         let found: Vec<_> = found.iter().filter(|it| it.code == "appointments-not-named").collect();
         assert_eq!(found.len(), usize::from(warned), "{remind} {payload}");
         assert!(found.iter().all(|it| it.severity == Severity::Warning && it.message.contains("one of them alone")));

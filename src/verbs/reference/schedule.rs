@@ -1,7 +1,7 @@
 //! pure: the reference of schedule files, generated from the table that also validates them.
 
 use super::{ReferenceEntry, ReferenceSection};
-use crate::schedule::keys::{Key, Need, SCHEDULE, Shape, Table};
+use crate::schedule::keys::{Key, KeyTable, Need, SCHEDULE, Shape};
 
 /// A section for the file itself, and one for each table with keys of its own.
 pub(super) fn sections() -> Vec<ReferenceSection> {
@@ -10,7 +10,7 @@ pub(super) fn sections() -> Vec<ReferenceSection> {
     sections
 }
 
-fn collect(table: &Table, path: &str, heading: &str, sections: &mut Vec<ReferenceSection>) {
+fn collect(table: &KeyTable, path: &str, heading: &str, sections: &mut Vec<ReferenceSection>) {
     let leaves: Vec<ReferenceEntry> =
         table.keys.iter().filter(|key| !matches!(key.shape, Shape::Table(_))).map(|key| entry(key, path)).collect();
     if !leaves.is_empty() {
@@ -25,7 +25,7 @@ fn collect(table: &Table, path: &str, heading: &str, sections: &mut Vec<Referenc
     }
 }
 
-fn one_of(table: &Table) -> String {
+fn one_of(table: &KeyTable) -> String {
     let supported = |name: &&&str| table.key(name).is_some_and(|key| key.need != Need::Later);
     let names: Vec<String> = table.one_of.iter().filter(supported).map(|name| format!("`{name}`")).collect();
     if names.len() < 2 { String::new() } else { format!("Exactly one of {}.", names.join(", ")) }

@@ -13,7 +13,7 @@ use crate::reminder::{Lead, SkipReason};
 use crate::schedule::problems::{Problem, Problems};
 use crate::schedule::spanned::{self, Node, Value};
 use crate::spelling::did_you_mean;
-use crate::zones::{Wall, Zone};
+use crate::zones::{WallMeaning, Zone};
 
 /// One test of a schedule: rows, a clock, and what the schedule makes of them.
 #[derive(Clone)]
@@ -27,24 +27,24 @@ pub struct ScheduleTest {
     /// When the schedule was evaluated before that, if it was.
     pub previous_run: Option<Timestamp>,
     /// Keys that the schedule must have, such as `remind.do_not_call`: its few rows may not show that one is gone.
-    pub must_have: Vec<Stated<String>>,
+    pub must_have: Vec<PlacedValue<String>>,
     /// The rows of the source.
     pub rows: Vec<Map<String, Json>>,
     /// Numbers on the opt-out list of all schedules (E.164).
     pub opted_out: Vec<Personal>,
     /// Everybody who is called; `None` leaves the calls unchecked.
-    pub calls: Option<Stated<Vec<Stated<ExpectedCall>>>>,
+    pub calls: Option<PlacedValue<Vec<PlacedValue<ExpectedCall>>>>,
     /// Every row that is skipped; `None` leaves them unchecked.
-    pub skips: Option<Stated<Vec<Stated<ExpectedSkip>>>>,
+    pub skips: Option<PlacedValue<Vec<PlacedValue<ExpectedSkip>>>>,
     /// How many rows are outside the window.
-    pub outside: Option<Stated<u64>>,
+    pub outside: Option<PlacedValue<u64>>,
     /// The guard that holds the run. Without it no guard is asked.
-    pub held: Option<Stated<String>>,
+    pub held: Option<PlacedValue<String>>,
 }
 
 /// A value with its place in the file.
 #[derive(Debug, Clone)]
-pub struct Stated<T> {
+pub struct PlacedValue<T> {
     /// Where.
     pub span: Range<usize>,
     /// What.
@@ -142,8 +142,8 @@ impl TestReader<'_> {
             must_have: self.texts(node.get("must_have")),
             rows: self.rows(node.get("rows")),
             opted_out: self.texts(node.get("opted_out")).into_iter().map(|number| number.value.into()).collect(),
-            calls: node.get("calls").map(|node| Stated { span: node.span.clone(), value: self.calls(node) }),
-            skips: node.get("skips").map(|node| Stated { span: node.span.clone(), value: self.skips(node) }),
+            calls: node.get("calls").map(|node| PlacedValue { span: node.span.clone(), value: self.calls(node) }),
+            skips: node.get("skips").map(|node| PlacedValue { span: node.span.clone(), value: self.skips(node) }),
             outside: node.get("outside").and_then(|node| self.count(node)),
             held: node.get("held").and_then(|node| self.guard(node)),
             span: node.get("name").unwrap_or(node).span.clone(),
@@ -173,7 +173,7 @@ impl TestReader<'_> {
             return None;
         };
         Some(match self.zone.resolve(wall) {
-            Wall::Once(at) | Wall::Twice { first: at, .. } | Wall::Gap { after: at } => at,
+            WallMeaning::Once(at) | WallMeaning::Twice { first: at, .. } | WallMeaning::Gap { after: at } => at,
         })
     }
 
@@ -205,18 +205,18 @@ impl TestReader<'_> {
         rows
     }
 
-    fn texts(&mut self, node: Option<&Node>) -> Vec<Stated<String>> {
+    fn texts(&mut self, node: Option<&Node>) -> Vec<PlacedValue<String>> {
         let mut texts = Vec::new();
         for item in self.list(node) {
             match item.text() {
-                Some(text) => texts.push(Stated { span: item.span.clone(), value: text.to_owned() }),
+                Some(text) => texts.push(PlacedValue { span: item.span.clone(), value: text.to_owned() }),
                 None => self.wrong(item, "a text is needed here", "put it into quotes"),
             }
         }
         texts
     }
 
-    fn calls(&mut self, node: &Node) -> Vec<Stated<ExpectedCall>> {
+    fn calls(&mut self, node: &Node) -> Vec<PlacedValue<ExpectedCall>> {
         let mut calls = Vec::new();
         for item in self.list(Some(node)) {
             self.known_keys(item, CALL_KEYS);
@@ -227,7 +227,7 @@ impl TestReader<'_> {
             let lead = item.get("lead").and_then(|lead| self.lead(lead));
             let at = item.get("at").and_then(|at| self.moment(at));
             let payload = item.get("payload").map(Node::to_json);
-            calls.push(Stated { span: item.span.clone(), value: ExpectedCall { id, lead, at, payload } });
+            calls.push(PlacedValue { span: item.span.clone(), value: ExpectedCall { id, lead, at, payload } });
         }
         calls
     }
@@ -240,7 +240,7 @@ impl TestReader<'_> {
         read.ok()
     }
 
-    fn skips(&mut self, node: &Node) -> Vec<Stated<ExpectedSkip>> {
+    fn skips(&mut self, node: &Node) -> Vec<PlacedValue<ExpectedSkip>> {
         let mut skips = Vec::new();
         for item in self.list(Some(node)) {
             self.known_keys(item, SKIP_KEYS);
@@ -252,7 +252,9 @@ impl TestReader<'_> {
             };
             let word = item.get("reason").and_then(Node::text).unwrap_or_default();
             match word.parse() {
-                Ok(reason) => skips.push(Stated { span: item.span.clone(), value: ExpectedSkip { which, reason } }),
+                Ok(reason) => {
+                    skips.push(PlacedValue { span: item.span.clone(), value: ExpectedSkip { which, reason } });
+                }
                 Err(_) => {
                     let likely = did_you_mean(word, SkipReason::ALL.iter().map(|reason| reason.as_str()));
                     let help = likely.map_or_else(
@@ -266,10 +268,10 @@ impl TestReader<'_> {
         skips
     }
 
-    fn count(&mut self, node: &Node) -> Option<Stated<u64>> {
+    fn count(&mut self, node: &Node) -> Option<PlacedValue<u64>> {
         match node.value {
             Value::Whole(Some(count)) if count >= 0 => {
-                Some(Stated { span: node.span.clone(), value: count.unsigned_abs() })
+                Some(PlacedValue { span: node.span.clone(), value: count.unsigned_abs() })
             }
             _ => {
                 self.wrong(node, "a whole number is needed here", "write how many rows: `outside = 3`");
@@ -278,10 +280,10 @@ impl TestReader<'_> {
         }
     }
 
-    fn guard(&mut self, node: &Node) -> Option<Stated<String>> {
+    fn guard(&mut self, node: &Node) -> Option<PlacedValue<String>> {
         let name = node.text().unwrap_or_default();
         if GUARD_NAMES.contains(&name) {
-            return Some(Stated { span: node.span.clone(), value: name.to_owned() });
+            return Some(PlacedValue { span: node.span.clone(), value: name.to_owned() });
         }
         self.wrong(node, format!("`{name}` is not a valid guard"), format!("one of {}", GUARD_NAMES.join(", ")));
         None

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use super::file::{ExpectedCall, ScheduleTest, Stated};
+use super::file::{ExpectedCall, PlacedValue, ScheduleTest};
 use crate::appointment::mapping::Mapping;
 use crate::appointment::phone;
 use crate::personal::Personal;
@@ -23,7 +23,7 @@ use crate::zones::Zones;
 
 /// What a test is judged with besides its own text.
 #[derive(Debug, Clone)]
-pub struct Bench {
+pub struct JudgeInputs {
     /// The schedule with the holidays of its calendar files.
     pub schedule: Arc<Schedule>,
     /// Zones that rows may name.
@@ -46,7 +46,7 @@ const GUARDS: [&str; 4] = ["max_age", "max_invalid", "max_change", "max_calls"];
 
 /// Plans rows as the schedule would at that moment, the ledger knowing nobody.
 #[must_use]
-pub fn plan_of(test: &ScheduleTest, bench: &Bench) -> Plan {
+pub fn plan_of(test: &ScheduleTest, bench: &JudgeInputs) -> Plan {
     let waived = if test.held.is_some() { Vec::new() } else { GUARDS.map(str::to_owned).to_vec() };
     let listed: HashSet<Personal> = test.opted_out.iter().cloned().collect();
     let opted_out = if listed.is_empty() {
@@ -103,7 +103,7 @@ impl RowKey {
 
 /// The keys of a test's rows, in their order.
 #[must_use]
-pub fn keys_of(test: &ScheduleTest, bench: &Bench) -> Vec<RowKey> {
+pub fn keys_of(test: &ScheduleTest, bench: &JudgeInputs) -> Vec<RowKey> {
     struct Keys(Mapping, Vec<RowKey>);
     impl RecordSink for Keys {
         fn record(&mut self, _number: u64, record: Record<'_>) -> ControlFlow<()> {
@@ -157,18 +157,18 @@ fn feed(rows: &[Map<String, Value>], source: &SourceSpec, sink: &mut dyn RecordS
 
 /// Everything in which the plan of a test's rows differs from what the test expects.
 #[must_use]
-pub fn judge(test: &ScheduleTest, bench: &Bench) -> Vec<Deviation> {
+pub fn judge(test: &ScheduleTest, bench: &JudgeInputs) -> Vec<Deviation> {
     let plan = plan_of(test, bench);
     let mut found: Vec<Deviation> = missing_keys(test, &bench.schedule).collect();
     calls(test, &plan, bench, &mut found);
     skips(test, &plan, &mut found);
-    if let Some(Stated { span, value }) = &test.outside
+    if let Some(PlacedValue { span, value }) = &test.outside
         && *value != plan.counts.outside_window
     {
         let message = format!("{} rows are outside the window", plan.counts.outside_window);
         found.push(Deviation { span: span.clone(), message });
     }
-    if let Some(Stated { span, value }) = &test.held {
+    if let Some(PlacedValue { span, value }) = &test.held {
         let holding: Vec<&str> = plan.held.iter().flat_map(crate::plan::Held::guards).collect();
         if !holding.contains(&value.as_str()) {
             let message = match &plan.held {
@@ -184,7 +184,7 @@ pub fn judge(test: &ScheduleTest, bench: &Bench) -> Vec<Deviation> {
 /// Keys that the test wants and the schedule doesn't have.
 fn missing_keys<'t>(test: &'t ScheduleTest, schedule: &Schedule) -> impl Iterator<Item = Deviation> + use<'t> {
     let has = keys_in(schedule, test.must_have.iter().map(|key| key.value.as_str()));
-    test.must_have.iter().filter(move |key| !has.contains(&key.value)).map(|Stated { span, value }| {
+    test.must_have.iter().filter(move |key| !has.contains(&key.value)).map(|PlacedValue { span, value }| {
         let message = format!("the schedule has no `{value}` any more");
         Deviation { span: span.clone(), message }
     })
@@ -197,10 +197,10 @@ pub fn keys_in<'k>(schedule: &Schedule, keys: impl Iterator<Item = &'k str>) -> 
     keys.filter(has).map(str::to_owned).collect()
 }
 
-fn calls(test: &ScheduleTest, plan: &Plan, bench: &Bench, found: &mut Vec<Deviation>) {
+fn calls(test: &ScheduleTest, plan: &Plan, bench: &JudgeInputs, found: &mut Vec<Deviation>) {
     let Some(expected) = &test.calls else { return };
     let mut left: Vec<&PlannedReminder> = plan.reminders.iter().collect();
-    for Stated { span, value } in &expected.value {
+    for PlacedValue { span, value } in &expected.value {
         let is_it = |call: &&PlannedReminder| {
             call.appointment_id == value.id && value.lead.is_none_or(|lead| lead == call.lead)
         };
@@ -219,7 +219,7 @@ fn calls(test: &ScheduleTest, plan: &Plan, bench: &Bench, found: &mut Vec<Deviat
     }
 }
 
-fn differences(expected: &ExpectedCall, call: &PlannedReminder, bench: &Bench) -> Vec<String> {
+fn differences(expected: &ExpectedCall, call: &PlannedReminder, bench: &JudgeInputs) -> Vec<String> {
     let mut found = Vec::new();
     let id = &expected.id;
     if expected.at.is_some_and(|at| at != call.send_at) {
@@ -262,7 +262,7 @@ fn without_nulls(value: &Value) -> Value {
 fn skips(test: &ScheduleTest, plan: &Plan, found: &mut Vec<Deviation>) {
     let Some(expected) = &test.skips else { return };
     let mut left: Vec<&SkippedRow> = plan.skipped.iter().collect();
-    for Stated { span, value } in &expected.value {
+    for PlacedValue { span, value } in &expected.value {
         let is_it = |row: &&SkippedRow| row.reason == value.reason && is_row(row, &value.which);
         match left.iter().position(is_it) {
             Some(place) => drop(left.remove(place)),

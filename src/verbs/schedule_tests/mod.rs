@@ -21,7 +21,7 @@ use crate::zones::Zones;
 pub use record::{RecordedTest, record};
 
 use file::ScheduleTest;
-use judge::{Bench, judge};
+use judge::{JudgeInputs, judge};
 
 /// What became of one test.
 #[derive(Debug, Clone, Serialize)]
@@ -95,11 +95,11 @@ fn one(test: &ScheduleTest, schedule: &Arc<Schedule>, zones: &Zones, failed: &mu
 }
 
 /// What the tests of a schedule are judged with at that moment.
-fn bench(schedule: &Arc<Schedule>, zones: &Zones, now: Timestamp) -> VerbResult<Bench> {
+fn bench(schedule: &Arc<Schedule>, zones: &Zones, now: Timestamp) -> VerbResult<JudgeInputs> {
     let evaluated = |error| VerbError::Evaluation { schedule: schedule.name.clone(), error };
     let schedule = with_holidays(schedule, now).map_err(evaluated)?;
     let do_not_call = read_do_not_call(&schedule).map_err(evaluated)?;
-    Ok(Bench { schedule, zones: zones.clone(), do_not_call })
+    Ok(JudgeInputs { schedule, zones: zones.clone(), do_not_call })
 }
 
 /// Runs the tests of the named schedules (of all if there are no names). Blocks.

@@ -11,9 +11,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::file::{ScheduleTest, Stated, parse};
+use super::file::{PlacedValue, ScheduleTest, parse};
 use super::invented::{Inventor, toml};
-use super::judge::{Bench, RowKey, judge, keys_in, keys_of, plan_of};
+use super::judge::{JudgeInputs, RowKey, judge, keys_in, keys_of, plan_of};
 use super::{App, VerbError, VerbResult, bench, path_of_tests};
 use crate::appointment::mapping::Mapping;
 use crate::evaluation::{evaluate, nominal_now, open_source, read_window};
@@ -22,7 +22,7 @@ use crate::plan::{self, ComparableRuns, Knowledge, Occasion, Plan, PlannedRemind
 use crate::reminder::SkipReason;
 use crate::row::{Record, RecordSink, Row};
 use crate::schedule::Schedule;
-use crate::zones::{Wall, Zone};
+use crate::zones::{WallMeaning, Zone};
 
 /// Calls in a recorded test.
 const CALLS: usize = 3;
@@ -116,7 +116,7 @@ fn invented_test(
     (now, previous_run): (Timestamp, Option<Timestamp>),
     plan: &Plan,
     picked: &[PickedRow],
-    bench: &Bench,
+    bench: &JudgeInputs,
 ) -> ScheduleTest {
     let schedule = &bench.schedule;
     let condition = schedule.remind.only_if.as_ref().map(crate::template::Condition::names).unwrap_or_default();
@@ -127,12 +127,12 @@ fn invented_test(
         span: 0..0,
         now,
         previous_run,
-        must_have: protecting(schedule).map(|value| Stated { span: 0..0, value }).collect(),
+        must_have: protecting(schedule).map(|value| PlacedValue { span: 0..0, value }).collect(),
         rows,
         opted_out: Vec::new(),
         calls: None,
         skips: None,
-        outside: Some(Stated { span: 0..0, value: 0 }),
+        outside: Some(PlacedValue { span: 0..0, value: 0 }),
         held: None,
     };
     // a person whose own row says that they opted out need not be on the test's list
@@ -170,7 +170,7 @@ fn fate(plan: &Plan, number: u64, key: &RowKey) -> RowFate {
 
 /// Takes out one row after another that the test decides otherwise than the real plan did. Returns the plan of the others,
 /// and how many were taken out.
-fn with_equal_fates(test: &mut ScheduleTest, picked: &[PickedRow], real: &Plan, bench: &Bench) -> (Plan, usize) {
+fn with_equal_fates(test: &mut ScheduleTest, picked: &[PickedRow], real: &Plan, bench: &JudgeInputs) -> (Plan, usize) {
     let mut wanted: Vec<RowFate> = picked.iter().map(|picked| fate(real, picked.number, &picked.key)).collect();
     loop {
         let (plan, keys) = (plan_of(test, bench), keys_of(test, bench));
@@ -184,7 +184,7 @@ fn with_equal_fates(test: &mut ScheduleTest, picked: &[PickedRow], real: &Plan, 
 }
 
 /// A test that fails at once would be a wrong one.
-fn refuse_failing(file: &std::path::Path, text: &str, bench: &Bench) -> VerbResult<()> {
+fn refuse_failing(file: &std::path::Path, text: &str, bench: &JudgeInputs) -> VerbResult<()> {
     let (tests, problems) = parse(file, text, &bench.schedule.zone);
     let deviations = tests.iter().flat_map(|test| judge(test, bench)).map(|deviation| deviation.message);
     match problems.into_iter().map(|problem| problem.message).chain(deviations).next() {
@@ -206,12 +206,12 @@ const HEAD: &str =
     "# Tests of the schedule beside this file: `tickler test` runs them, and so does `tickler check`.\n\n";
 
 /// The rows that become the test's.
-struct Chosen {
+struct ChosenRows {
     appointments: HashSet<String>,
     numbers: HashSet<u64>,
 }
 
-impl Chosen {
+impl ChosenRows {
     fn of(plan: &Plan) -> Self {
         let mut chosen = Self { appointments: HashSet::new(), numbers: HashSet::new() };
         chosen.appointments.extend(plan.reminders.iter().take(CALLS).map(|call| call.appointment_id.clone()));
@@ -261,7 +261,7 @@ async fn picked(
     plan: &Plan,
     (now, previous_run): (Timestamp, Option<Timestamp>),
 ) -> VerbResult<Vec<PickedRow>> {
-    let (schedule, env, chosen) = (Arc::clone(schedule), app.env.clone(), Chosen::of(plan));
+    let (schedule, env, chosen) = (Arc::clone(schedule), app.env.clone(), ChosenRows::of(plan));
     let read = tokio::task::spawn_blocking(move || {
         let occasion = Occasion::at(now);
         let windows = plan::windows(&schedule, &occasion, previous_run);
@@ -275,7 +275,7 @@ async fn picked(
 }
 
 struct Picking {
-    chosen: Chosen,
+    chosen: ChosenRows,
     mapping: Mapping,
     rows: Vec<PickedRow>,
 }
@@ -293,7 +293,7 @@ impl RecordSink for Picking {
 }
 
 /// The test as TOML.
-fn written(test: &ScheduleTest, plan: &Plan, bench: &Bench) -> String {
+fn written(test: &ScheduleTest, plan: &Plan, bench: &JudgeInputs) -> String {
     let zone = &bench.schedule.zone;
     let wall = |at| moment(zone, at);
     let mut text = String::from("[[test]]\n");
@@ -345,8 +345,8 @@ fn moment(zone: &Zone, at: Timestamp) -> String {
     let wall = zone.wall(at);
     let text = wall.strftime("%Y-%m-%d %H:%M:%S").to_string();
     match text.parse().map(|read| zone.resolve(read)) {
-        Ok(Wall::Once(read) | Wall::Twice { first: read, .. }) if read == at => text,
-        Ok(Wall::Once(_) | Wall::Twice { .. } | Wall::Gap { .. }) | Err(_) => at.to_string(),
+        Ok(WallMeaning::Once(read) | WallMeaning::Twice { first: read, .. }) if read == at => text,
+        Ok(WallMeaning::Once(_) | WallMeaning::Twice { .. } | WallMeaning::Gap { .. }) | Err(_) => at.to_string(),
     }
 }
 

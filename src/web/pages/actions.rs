@@ -27,13 +27,13 @@ use crate::web::views::links::{self, link, own_path};
 use crate::web::views::optouts::RefusedForm;
 
 /// What an action came to: the page that says so, its word, and a number where there is one.
-struct Done {
+struct ActionResult {
     back: String,
     word: &'static str,
     count: Option<u64>,
 }
 
-impl Done {
+impl ActionResult {
     fn at(back: impl Into<String>, word: &'static str) -> Self {
         Self { back: back.into(), word, count: None }
     }
@@ -54,9 +54,9 @@ fn reason(form: &SubmittedForm) -> VerbResult<String> {
 }
 
 /// Goes back to a page that says what was done, or says why it wasn't.
-fn answered(done: VerbResult<Done>, form: &SubmittedForm) -> Response {
+fn answered(done: VerbResult<ActionResult>, form: &SubmittedForm) -> Response {
     match done {
-        Ok(Done { back, word, count }) => {
+        Ok(ActionResult { back, word, count }) => {
             let (path, query) = back.split_once('?').unwrap_or((&back, ""));
             let asked = SubmittedForm::of(query.as_bytes());
             let kept = asked.fields().filter(|(name, _)| !["done", "count"].contains(name));
@@ -115,7 +115,7 @@ pub async fn pause((State(site), Extension(visitor), Extension(form)): SentForm)
         let ask = PauseAsk { schedule, reason: reason(&form)?, until };
         let waiting = waiting(&site, ask.schedule.as_deref()).await?;
         carry_out::<IgnoredAny>(&site, &visitor, Request::Pause(ask)).await?;
-        let done = Done::at(own_path(form.get("back")), "paused");
+        let done = ActionResult::at(own_path(form.get("back")), "paused");
         Ok(if waiting > 0 { done.counting(waiting) } else { done })
     };
     answered(done.await, &form)
@@ -127,7 +127,7 @@ pub async fn resume((State(site), Extension(visitor), Extension(form)): SentForm
         let schedule = form.get("schedule").map(str::to_owned);
         let waiting = waiting(&site, schedule.as_deref()).await?;
         carry_out::<IgnoredAny>(&site, &visitor, Request::Resume { schedule, reason: Some(reason(&form)?) }).await?;
-        let done = Done::at(own_path(form.get("back")), "resumed");
+        let done = ActionResult::at(own_path(form.get("back")), "resumed");
         Ok(if waiting > 0 { done.counting(waiting) } else { done })
     };
     answered(done.await, &form)
@@ -140,9 +140,9 @@ pub async fn approve((State(site), Extension(visitor), Extension(form)): SentFor
         let ask = ApproveAsk { run, reason: Some(reason(&form)?), wait_seconds: 0 };
         let answer = carry_out::<TriggerAnswer>(&site, &visitor, Request::Approve(ask)).await?;
         Ok(match answer {
-            None => Done::at("/held", "approving"),
-            Some(answer) if answer.state == RunState::Held => Done::at("/held", "held-again"),
-            Some(answer) => Done::at("/held", "approved").counting(answer.counts.planned),
+            None => ActionResult::at("/held", "approving"),
+            Some(answer) if answer.state == RunState::Held => ActionResult::at("/held", "held-again"),
+            Some(answer) => ActionResult::at("/held", "approved").counting(answer.counts.planned),
         })
     };
     answered(done.await, &form)
@@ -153,7 +153,7 @@ pub async fn reject((State(site), Extension(visitor), Extension(form)): SentForm
     let done = async {
         let ask = RejectAsk { run: needed(&form, "run")?.to_owned(), reason: Some(reason(&form)?) };
         carry_out::<IgnoredAny>(&site, &visitor, Request::Reject(ask)).await?;
-        Ok(Done::at("/held", "rejected"))
+        Ok(ActionResult::at("/held", "rejected"))
     };
     answered(done.await, &form)
 }
@@ -170,7 +170,7 @@ pub async fn resolve((State(site), Extension(visitor), Extension(form)): SentFor
         let ids = vec![needed(&form, "id")?.to_owned()];
         let ask = ResolveAsk { ids, schedule: None, all_of: None, verdict, reason: reason(&form)? };
         carry_out::<IgnoredAny>(&site, &visitor, Request::Resolve(ask)).await?;
-        Ok(Done::at("/held", word))
+        Ok(ActionResult::at("/held", word))
     };
     answered(done.await, &form)
 }
@@ -184,7 +184,7 @@ pub async fn cancel((State(site), Extension(visitor), Extension(form)): SentForm
     let done = async {
         let ask = CancelAsk { id: needed(&form, "id")?.to_owned(), schedule: None, reason: reason(&form)? };
         carry_out::<IgnoredAny>(&site, &visitor, Request::Cancel(ask)).await?;
-        Ok(Done::at(back_to_appointment(&form), "cancelled"))
+        Ok(ActionResult::at(back_to_appointment(&form), "cancelled"))
     };
     answered(done.await, &form)
 }
@@ -195,14 +195,14 @@ async fn change_list(
     visitor: &Visitor,
     (phone, to, reason): (Personal, OptOutSide, String),
     back: String,
-) -> VerbResult<Done> {
+) -> VerbResult<ActionResult> {
     let ask = OptOutAsk { phones: vec![phone], to, list: NumbersList::OptedOut, reason: Some(reason) };
     let changed = carry_out::<OptOutsChanged>(site, visitor, Request::OptOut(ask)).await?.unwrap_or_default();
     Ok(match (to, changed.changed) {
-        (OptOutSide::On, 0) => Done::at(back, "opted-out-before"),
-        (OptOutSide::On, _) => Done::at(back, "opted-out").counting(changed.cancelled),
-        (OptOutSide::Off, 0) => Done::at(back, "not-listed"),
-        (OptOutSide::Off, _) => Done::at(back, "opted-in"),
+        (OptOutSide::On, 0) => ActionResult::at(back, "opted-out-before"),
+        (OptOutSide::On, _) => ActionResult::at(back, "opted-out").counting(changed.cancelled),
+        (OptOutSide::Off, 0) => ActionResult::at(back, "not-listed"),
+        (OptOutSide::Off, _) => ActionResult::at(back, "opted-in"),
     })
 }
 

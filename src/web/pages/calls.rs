@@ -119,7 +119,7 @@ async fn read(site: &Site, visitor: &Visitor, form: &SubmittedForm) -> VerbResul
     let asked = asked_calls(form);
     let filter = filter(site, &asked, &moments).await?;
     let number = |name| form.get(name).and_then(|text| text.parse::<u64>().ok());
-    let Turned { rows, newer, older } = turn(site, filter, (number("before"), number("after"))).await?;
+    let LogPage { rows, newer, older } = turn(site, filter, (number("before"), number("after"))).await?;
     let labels = Labels::of_rows(&site.app, &rows).await;
     let schedules: Vec<String> = site.app.folder().schedules.keys().cloned().collect();
     Ok(CallsPage {
@@ -135,14 +135,14 @@ async fn read(site: &Site, visitor: &Visitor, form: &SubmittedForm) -> VerbResul
 }
 
 /// One page of the log, the newest first, and where the pages beside it go on.
-struct Turned {
+struct LogPage {
     rows: Vec<AuditRow>,
     newer: Option<u64>,
     older: Option<u64>,
 }
 
 /// Turns to a page: one row more than it shows tells whether another follows.
-async fn turn(site: &Site, filter: AuditFilter, from: (Option<u64>, Option<u64>)) -> VerbResult<Turned> {
+async fn turn(site: &Site, filter: AuditFilter, from: (Option<u64>, Option<u64>)) -> VerbResult<LogPage> {
     let limit = Some(PAGE_ROWS as u64 + 1);
     let (before, after) = from;
     let is_forward = after.is_some() && before.is_none();
@@ -163,7 +163,7 @@ async fn turn(site: &Site, filter: AuditFilter, from: (Option<u64>, Option<u64>)
         true => (first.filter(|_| has_more), last),
         false => (first.filter(|_| before.is_some()), last.filter(|_| has_more)),
     };
-    Ok(Turned { rows, newer, older })
+    Ok(LogPage { rows, newer, older })
 }
 
 #[cfg(test)]

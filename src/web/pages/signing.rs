@@ -30,12 +30,12 @@ pub async fn sign_in(
 ) -> Response {
     let next = own_path(form.get("next")).to_owned();
     match begin(&site, &visitor, form.get("token").unwrap_or_default()).await {
-        Ok(Tried::Begun(cookie)) => ([(header::SET_COOKIE, cookie)], Redirect::to(&next)).into_response(),
-        Ok(Tried::Wrong) => {
+        Ok(SignInResult::Begun(cookie)) => ([(header::SET_COOKIE, cookie)], Redirect::to(&next)).into_response(),
+        Ok(SignInResult::Wrong) => {
             let fault = Some("No token is like this one.".to_owned());
             html(StatusCode::UNAUTHORIZED, &SignInPage { form_token: visitor.form_token, next, fault })
         }
-        Ok(Tried::TooOften(seconds)) => {
+        Ok(SignInResult::TooOften(seconds)) => {
             let fault = Some(format!("Too many wrong tokens: try again in {seconds} s."));
             let page = SignInPage { form_token: visitor.form_token, next, fault };
             ([(header::RETRY_AFTER, HeaderValue::from(seconds))], html(StatusCode::TOO_MANY_REQUESTS, &page))
@@ -46,22 +46,22 @@ pub async fn sign_in(
 }
 
 /// What a token came to.
-enum Tried {
+enum SignInResult {
     Begun(HeaderValue),
     Wrong,
     TooOften(u64),
 }
 
-async fn begin(site: &Site, visitor: &Visitor, token: &str) -> VerbResult<Tried> {
+async fn begin(site: &Site, visitor: &Visitor, token: &str) -> VerbResult<SignInResult> {
     let tokens = page_token::known(&site.app.settings)?;
     let now = site.app.env.clock.monotonic();
     let owner = match site.sessions.try_token(&tokens, token, (visitor.peer, now)) {
         Ok(Some(owner)) => owner,
         Ok(None) => {
             tracing::warn!("a wrong token was tried at the page");
-            return Ok(Tried::Wrong);
+            return Ok(SignInResult::Wrong);
         }
-        Err(wait) => return Ok(Tried::TooOften(wait.as_secs() + 1)),
+        Err(wait) => return Ok(SignInResult::TooOften(wait.as_secs() + 1)),
     };
     let entry = entry_of(&site.app, &owner.name, Event::PageSignedIn, owner.may.as_str());
     site.app.ledger()?.append(vec![entry]).await?;
@@ -69,7 +69,7 @@ async fn begin(site: &Site, visitor: &Visitor, token: &str) -> VerbResult<Tried>
         site.sessions.end(former);
     }
     let id = site.sessions.begin(owner, now)?;
-    Ok(Tried::Begun(cookie(&id, LIFETIME.as_secs(), visitor.is_over_tls)))
+    Ok(SignInResult::Begun(cookie(&id, LIFETIME.as_secs(), visitor.is_over_tls)))
 }
 
 /// Ends the session.

@@ -24,7 +24,7 @@ fn a_payload_that_sends_a_phone_column_and_no_checked_number_is_a_warning() {
         ("tel = \"{{ id }}\"", None),
     ];
     for (payload, wanted) in cases {
-        let found = Place::with(&schedule(columns, "", payload), table).found(Reach::Local);
+        let found = Place::with(&schedule(columns, "", payload), table).found(CheckReach::Local);
         let found: Vec<_> = found.iter().map(|it| (it.code, it.severity, &it.message, it.help.as_deref())).collect();
         let Some((column, help)) = wanted else {
             assert_eq!(found, [], "{payload}");
@@ -49,7 +49,7 @@ fn a_phone_within_an_object_is_known_by_its_path() {
              id = \"id\"\nphone = \"client.phone\"\nstarts_at = \"starts_at\"\n[remind]\ndays_before = 1\n\
              [target.automation]\nurl = {{ env = \"AUTOMATION\" }}\n[payload]\n{payload}\n"
         );
-        let found = Place::with(&text, TABLE).found(Reach::Local);
+        let found = Place::with(&text, TABLE).found(CheckReach::Local);
         assert_eq!(found.iter().any(|it| it.code == "raw-phone"), warned, "{payload}: {found:?}");
     }
 }
@@ -65,7 +65,7 @@ fn reports_without_the_reminders_id_in_the_payload_are_a_warning() {
         ("tel = \"{{ phone }}\"", "", false),
     ] {
         let text = schedule(COLUMNS, "", payload) + more;
-        let found = Place::with(&text, TABLE).found(Reach::Local);
+        let found = Place::with(&text, TABLE).found(CheckReach::Local);
         assert_eq!(found.len(), usize::from(warned), "{payload}{more}: {found:?}");
         let is_told = |it: &Problem| {
             it.code == "no-reminder-id"
