@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::ledger::SKIPPED_BY_PAUSE;
+use crate::ledger::{SKIPPED_BY_OVERLAP, SKIPPED_BY_PAUSE};
 use crate::reminder::RunKind;
 
 #[cfg(test)]
@@ -66,7 +66,7 @@ impl Skip {
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::Overlap => "overlap",
+            Self::Overlap => SKIPPED_BY_OVERLAP,
             Self::Paused => SKIPPED_BY_PAUSE,
         }
     }

@@ -70,8 +70,6 @@ pub struct LoadedReminder {
     pub next_at: Timestamp,
     /// Whether it was put off to an opening: the source may say otherwise by then.
     pub waited_for_opening: bool,
-    /// When its source was last read (UTC).
-    pub read_at: Timestamp,
     /// When its state was last changed (UTC).
     pub updated_at: Timestamp,
     /// The address at which a sandbox accepted it, as a hash under the ledger's key; `None` where no sandbox did.
@@ -266,6 +264,19 @@ pub struct ExchangeResult<'a> {
     pub class: Option<&'a str>,
 }
 
+/// What a plan has rendered of a reminder's row, with the reading that it was rendered from.
+#[derive(Clone)]
+pub struct RenderedColumns<'a> {
+    /// When its source was read (UTC).
+    pub read_at: Timestamp,
+    /// The exact bytes to send.
+    pub payload: &'a str,
+    /// The rendered contact fields (JSON), for `target.call`.
+    pub contact: Option<Cow<'a, str>>,
+    /// How lists name the appointment.
+    pub label: Option<&'a str>,
+}
+
 /// All that a plan sets in a reminder, new or held.
 #[derive(Clone)]
 pub struct Columns<'a> {
@@ -295,20 +306,14 @@ pub struct Columns<'a> {
     pub unknown_fates: u32,
     /// Whether it waits for an opening.
     pub waited_for_opening: bool,
-    /// When its source was read (UTC).
-    pub read_at: Timestamp,
     /// The start that was last reported for this appointment, when it differs (UTC).
     pub previous_starts_at: Option<Timestamp>,
     /// `ambiguous_time`, `unassigned range`, or both.
     pub note: Option<&'a str>,
     /// When its state was last changed (UTC).
     pub updated_at: Timestamp,
-    /// The exact bytes to send.
-    pub payload: &'a str,
-    /// How lists name the appointment.
-    pub label: Option<&'a str>,
-    /// The rendered contact fields (JSON), for `target.call`.
-    pub contact: Option<Cow<'a, str>>,
+    /// What is sent; `None`: its source is still to be read for it.
+    pub rendered: Option<RenderedColumns<'a>>,
     /// Whether it comes before the others of its account.
     pub priority: Priority,
 }
@@ -346,13 +351,15 @@ impl<'a> Columns<'a> {
             unknown_fates: 0,
             // the hours open later than it is due: the source may say otherwise by then
             waited_for_opening: planned.send_at > now && planned.send_at > planned.due_at,
-            read_at,
             previous_starts_at: planned.previous_starts_at,
             note: planned.note.as_deref(),
             updated_at: now,
-            payload: planned.payload.as_str(),
-            label: planned.label.as_deref(),
-            contact: planned.contact.as_ref().map(|contact| contact.as_str().into()),
+            rendered: Some(RenderedColumns {
+                read_at,
+                payload: planned.payload.as_str(),
+                contact: planned.contact.as_ref().map(|contact| contact.as_str().into()),
+                label: planned.label.as_deref(),
+            }),
             priority: planned.priority,
         }
     }
@@ -360,6 +367,12 @@ impl<'a> Columns<'a> {
     /// The SHA-256 of the payload: it outlives the payload.
     #[must_use]
     pub fn payload_hash(&self) -> [u8; 32] {
-        Sha256::digest(self.payload.as_bytes()).into()
+        Sha256::digest(self.kept_payload().as_bytes()).into()
+    }
+
+    /// The payload as a store keeps it: an empty tree until it is rendered, which is never sent.
+    #[must_use]
+    pub fn kept_payload(&self) -> &'a str {
+        self.rendered.as_ref().map_or("{}", |rendered| rendered.payload)
     }
 }

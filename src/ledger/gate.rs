@@ -333,8 +333,8 @@ pub struct DueReminder {
     pub opening: Opening,
     /// Whether it was put off to an opening before.
     pub waited_for_opening: bool,
-    /// When its source was last read (UTC).
-    pub read_at: Timestamp,
+    /// When its source was last read (UTC); `None`: never for it, so that there is nothing to send yet.
+    pub read_at: Option<Timestamp>,
 }
 
 /// Whether a phone may ring.
@@ -370,10 +370,12 @@ impl DueReminder {
             Opening::At(opening) => SendDecision::PutOff(opening),
             // its row may have another number
             Opening::Open if self.is_wrong_number => SendDecision::ReadAgain,
-            Opening::Open if self.waited_for_opening || self.read_at.duration_until(now) > fresh_for => {
-                SendDecision::ReadAgain
-            }
+            Opening::Open if self.waited_for_opening || !self.is_fresh(now, fresh_for) => SendDecision::ReadAgain,
             Opening::Open => SendDecision::Go,
         }
+    }
+
+    fn is_fresh(&self, now: Timestamp, fresh_for: SignedDuration) -> bool {
+        self.read_at.is_some_and(|read_at| read_at.duration_until(now) <= fresh_for)
     }
 }

@@ -1,13 +1,10 @@
 //! pure: a run that guards hold, until a person lets it go or ends it.
 
 use super::runs::{WrittenRun, by_reason, of_run, read};
-use super::{LedgerError, LedgerResult, RejectRun, RunRecord, RunRow};
+use super::{LedgerError, LedgerResult, REJECTED, RejectRun, RunRecord, RunRow};
 use crate::audit::{Entry, Event};
 use crate::plan::{Held, Plan};
 use crate::reminder::{RunId, RunState};
-
-/// How the detail of a run begins that a person ended.
-pub const REJECTED: &str = "rejected: ";
 
 /// Guards stopped it: its plan is not carried out.
 #[must_use]

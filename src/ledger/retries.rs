@@ -183,13 +183,10 @@ impl<'a> NewRetry<'a> {
             tries: 0,
             unknown_fates: 0,
             waited_for_opening: times.send_at > times.due_at,
-            read_at: Timestamp::UNIX_EPOCH,
             previous_starts_at: None,
             note: None,
             updated_at: self.now,
-            payload: "{}",
-            label: None,
-            contact: None,
+            rendered: None,
             priority: of.priority,
         }
     }
@@ -240,7 +237,6 @@ mod tests {
             due_at,
             next_at: due_at,
             waited_for_opening: false,
-            read_at: due_at,
             updated_at: due_at,
             trial: None,
             outcome: outcome.map(|outcome| ReportedOutcome { outcome, teller: Teller::Record, at: due_at }),

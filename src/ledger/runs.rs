@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::{FoldedTimes, LedgerError, LedgerResult, PassedOver, RunRecord, RunRow, RunStart, held_runs};
+use super::{FoldedTimes, LedgerError, LedgerResult, PassedOver, RunRecord, RunRow, RunStart, WhySkipped};
 use crate::audit::{Entry, Event};
 use crate::plan::{Counts, Plan, SkippedRow};
 use crate::reminder::{RunFailure, RunId, RunKind, RunState, SkipReason};
@@ -33,12 +33,11 @@ fn may_begin(earlier: &RunRow, kind: RunKind, is_ahead: bool) -> bool {
     match earlier.state {
         RunState::Running | RunState::Waiting => true,
         RunState::Missed => is_ahead,
-        RunState::Skipped
-            if earlier.detail.as_deref().is_some_and(|detail| detail.starts_with(held_runs::REJECTED)) =>
-        {
-            false
-        }
-        RunState::Skipped => is_ahead || (kind == RunKind::CatchUp && earlier.was_skipped_by_pause()),
+        RunState::Skipped => match earlier.why_skipped() {
+            Some(WhySkipped::Rejected) => false,
+            Some(WhySkipped::Paused) => is_ahead || kind == RunKind::CatchUp,
+            Some(WhySkipped::Overlap | WhySkipped::Unknown) | None => is_ahead,
+        },
         RunState::Done | RunState::Failed | RunState::Held => false,
     }
 }
@@ -404,6 +403,8 @@ mod tests {
             (RunState::Skipped, Some("paused"), RunKind::CatchUp, 60, true),
             (RunState::Skipped, Some("overlap"), RunKind::CatchUp, 60, false),
             (RunState::Skipped, Some("overlap"), RunKind::CatchUp, 59, true),
+            (RunState::Skipped, Some("rejected: overlap"), RunKind::CatchUp, 59, false),
+            (RunState::Skipped, Some("rejected: paused"), RunKind::CatchUp, 60, false),
             (RunState::Done, None, RunKind::CatchUp, 0, false),
             (RunState::Failed, None, RunKind::CatchUp, 0, false),
             (RunState::Held, None, RunKind::CatchUp, 0, false),

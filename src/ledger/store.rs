@@ -220,11 +220,29 @@ pub struct OrderOfTaking {
     pub nr: i64,
 }
 
+impl OrderOfTaking {
+    /// That of a reminder.
+    #[must_use]
+    pub const fn of(held: &LoadedReminder) -> Self {
+        let LoadedReminder { priority, starts_at, next_at, nr, .. } = *held;
+        Self { priority, starts_at, next_at, nr }
+    }
+}
+
 /// A due reminder with what its request needs.
 #[derive(Debug, Clone)]
 pub struct DueRow {
     /// The reminder.
     pub held: LoadedReminder,
+    /// What is sent; `None`: its source is still to be read for it.
+    pub rendered: Option<RenderedRequest>,
+}
+
+/// What is sent of a reminder, as it was rendered from its row.
+#[derive(Debug, Clone)]
+pub struct RenderedRequest {
+    /// When its source was last read (UTC).
+    pub read_at: Timestamp,
     /// The exact bytes.
     pub payload: Personal,
     /// The rendered contact fields (JSON).
@@ -235,8 +253,7 @@ impl DueRow {
     /// The row's place in the order of taking.
     #[must_use]
     pub const fn place(&self) -> OrderOfTaking {
-        let LoadedReminder { priority, starts_at, next_at, nr, .. } = self.held;
-        OrderOfTaking { priority, starts_at, next_at, nr }
+        OrderOfTaking::of(&self.held)
     }
 }
 

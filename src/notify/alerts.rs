@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::audit::{AuditRow, Event};
-use crate::reminder::{ReminderId, RunId};
+use crate::reminder::{CallOutcome, ReminderId, RunId};
 
 /// Who brought an outcome, in the audit log, that a poll found although its report should have been posted.
 pub const FOUND_BY_POLL: &str = "poll";
@@ -288,7 +288,8 @@ impl Alerts {
             Some(FOUND_BY_POLL) => self.fire(AlertKind::WebhookLost, schedule, None),
             Some(_) | None => self.resolve_all(schedule, &[AlertKind::WebhookLost]),
         }
-        if matches!(row.reason.as_deref(), Some("declined" | "reschedule")) {
+        let outcome: Option<CallOutcome> = row.reason.as_deref().and_then(|word| word.parse().ok());
+        if outcome.is_some_and(needs_the_desk) {
             self.fire(AlertKind::Desk, schedule, None);
         }
     }
@@ -448,6 +449,25 @@ fn text(firing: &[AlertLine], resolved: &[AlertLine]) -> String {
         lines.push(format!("tickler: {}over: {}", whose(line), line.kind.words()));
     }
     lines.join("\n")
+}
+
+/// Whether the person wants something that somebody at the front desk has to arrange.
+const fn needs_the_desk(outcome: CallOutcome) -> bool {
+    match outcome {
+        CallOutcome::Declined | CallOutcome::Reschedule => true,
+        CallOutcome::Confirmed
+        | CallOutcome::OptedOut
+        | CallOutcome::WrongNumber
+        | CallOutcome::Answered
+        | CallOutcome::Transferred
+        | CallOutcome::Voicemail
+        | CallOutcome::Unknown
+        | CallOutcome::NoAnswer
+        | CallOutcome::Busy
+        | CallOutcome::Failed
+        | CallOutcome::Suppressed
+        | CallOutcome::Unreported => false,
+    }
 }
 
 #[cfg(test)]

@@ -118,10 +118,10 @@ fn a_rejected_run_is_over_and_the_next_one_is_judged_by_itself() {
     after_three_usual_tuesdays(&clinic);
     let answer = held(&clinic);
     let run = answer["run_id"].as_str().expect("an id");
-    let (exit, rejected) = clinic.json(&["reject", run, "--reason", "an old export", "--now", TUESDAY]);
+    let (exit, rejected) = clinic.json(&["reject", run, "--reason", "an old export, with overlaps", "--now", TUESDAY]);
     assert_eq!(
         (exit, &rejected["state"], &rejected["detail"]),
-        (0, &"skipped".into(), &"rejected: an old export".into())
+        (0, &"skipped".into(), &"rejected: an old export, with overlaps".into())
     );
     assert_eq!(clinic.json(&["status"]).1["held_runs"], 0);
     let (_, told) = clinic.json(&["explain", "day-before", "2026-11-25-1", "--run", run]);

@@ -268,6 +268,10 @@ async fn a_chain_counts_once_in_the_persons_day_and_its_retry_is_not_sent_before
         let taken = take(&ledger, at(660)).await;
         assert!(taken.intents.is_empty(), "its source was never read for it");
         assert_eq!(taken.stale.len(), 1, "{taken:?}");
+        // however long ago a source may have been read: there is nothing to send yet
+        let patient = TakeIntents { fresh_for: std::time::Duration::MAX, ..asking(at(660), vec![lane(SCHEDULE)]) };
+        let taken = ledger.take_intents(patient).await.expect("an answer");
+        assert_eq!((taken.intents.len(), taken.stale.len()), (0, 1), "{taken:?}");
         // the person may be called once more that day: the chain is one call
         let of_person = |id: &str, person: &str| PlannedReminder { person: person.into(), ..planned(id) };
         let person = "person of A1";

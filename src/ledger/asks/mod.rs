@@ -28,7 +28,8 @@ pub use outcomes::{
     OutcomesAsk, RecordOrigin, RecordedCall, ReportTaken, ReportedCall, Unanswered, UnansweredAsk, Unreported,
 };
 pub use runs::{
-    FoldedTimes, KnowledgeAsk, LastCalledAsk, LoadedSchedule, PassedOver, RecordedRun, RejectRun, ReminderTerms,
-    RunEnd, RunRecord, RunRow, RunStart, RunsAsk, SKIPPED_BY_PAUSE, ScheduleStanding,
+    FoldedTimes, KnowledgeAsk, LastCalledAsk, LoadedSchedule, PassedOver, REJECTED, RecordedRun, RejectRun,
+    ReminderTerms, RunEnd, RunRecord, RunRow, RunStart, RunsAsk, SKIPPED_BY_OVERLAP, SKIPPED_BY_PAUSE,
+    ScheduleStanding, WhySkipped,
 };
 pub use write_backs::{AcknowledgeWriteBacks, SettledWriteBack, WriteBackEnd, WriteBackRow, WriteBacksAsk};

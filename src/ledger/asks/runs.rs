@@ -233,6 +233,25 @@ pub struct RejectRun {
 /// The detail of a run that was skipped because of a pause, or because its schedule is disabled.
 pub const SKIPPED_BY_PAUSE: &str = "paused";
 
+/// The detail of a run that was skipped because the run before it was still under way.
+pub const SKIPPED_BY_OVERLAP: &str = "overlap";
+
+/// How the detail of a run begins that a person ended: the reason given follows.
+pub const REJECTED: &str = "rejected: ";
+
+/// Why a run was skipped. Its detail is the only place where a ledger keeps it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WhySkipped {
+    /// A pause, or a schedule that is switched off.
+    Paused,
+    /// The run before it was still under way.
+    Overlap,
+    /// Guards held it, and a person ended it.
+    Rejected,
+    /// A word that this version doesn't know.
+    Unknown,
+}
+
 impl RunRow {
     /// Whether it came to an evaluation, or waits for one: what [`RunsAsk::LatestEvaluated`] looks for.
     #[must_use]
@@ -243,10 +262,28 @@ impl RunRow {
         }
     }
 
+    /// Why it was skipped; `None` for a run in another state.
+    #[must_use]
+    pub fn why_skipped(&self) -> Option<WhySkipped> {
+        let detail = self.detail.as_deref().unwrap_or_default();
+        match self.state {
+            RunState::Skipped if detail.starts_with(REJECTED) => Some(WhySkipped::Rejected),
+            RunState::Skipped if detail == SKIPPED_BY_OVERLAP => Some(WhySkipped::Overlap),
+            RunState::Skipped if detail == SKIPPED_BY_PAUSE => Some(WhySkipped::Paused),
+            RunState::Skipped => Some(WhySkipped::Unknown),
+            RunState::Running
+            | RunState::Waiting
+            | RunState::Done
+            | RunState::Failed
+            | RunState::Held
+            | RunState::Missed => None,
+        }
+    }
+
     /// Whether a pause skipped this nominal time: then a catch-up run may follow.
     #[must_use]
     pub fn was_skipped_by_pause(&self) -> bool {
-        self.state == RunState::Skipped && self.detail.as_deref() == Some(SKIPPED_BY_PAUSE)
+        self.why_skipped() == Some(WhySkipped::Paused)
     }
 }
 

@@ -186,13 +186,14 @@ fn a_due_reminder_goes_is_put_off_is_read_again_or_is_cancelled() {
         is_wrong_number: false,
         opening: Opening::Open,
         waited_for_opening: false,
-        read_at: now(),
+        read_at: Some(now()),
     };
     let opening = Opening::At(in_minutes(30));
     for (name, due, verdict) in [
         ("open and fresh", due, SendDecision::Go),
-        ("read a quarter of an hour ago", DueReminder { read_at: in_minutes(-15), ..due }, SendDecision::Go),
-        ("read longer ago", DueReminder { read_at: in_minutes(-16), ..due }, SendDecision::ReadAgain),
+        ("read a quarter of an hour ago", DueReminder { read_at: Some(in_minutes(-15)), ..due }, SendDecision::Go),
+        ("read longer ago", DueReminder { read_at: Some(in_minutes(-16)), ..due }, SendDecision::ReadAgain),
+        ("never read", DueReminder { read_at: None, ..due }, SendDecision::ReadAgain),
         ("waited for the opening", DueReminder { waited_for_opening: true, ..due }, SendDecision::ReadAgain),
         ("outside the hours", DueReminder { opening, ..due }, SendDecision::PutOff(in_minutes(30))),
         (

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-use super::tables::{KeptReminder, Tables, floor, micro};
+use super::tables::{Content, KeptReminder, Tables, floor, micro};
 use crate::ledger::chain::{Hash, PhoneKey};
 use crate::ledger::change::LoadedReminder;
 use crate::ledger::effects::TargetState;
 use crate::ledger::returning::{self, known};
-use crate::ledger::store::{CallsAsk, DueAsk, DueRow, ManyReminders, OneReminder};
+use crate::ledger::store::{CallsAsk, DueAsk, DueRow, ManyReminders, OneReminder, RenderedRequest};
 use crate::ledger::{
     Holds, KnowledgeAsk, LastCalledAsk, Machine, QueueSlot, ReminderAsk, ReminderBrief, ReminderRow, RunRow, RunsAsk,
     SLOT_MICROS, ScheduleStanding, Step, Tally,
@@ -76,8 +76,9 @@ impl KeptReminder {
     }
 
     fn due_row(&self) -> Option<DueRow> {
-        let content = self.content.clone()?;
-        Some(DueRow { held: self.held.clone(), payload: content.payload, contact: content.contact })
+        let Content { read_at, payload, contact, .. } = self.content.clone()?;
+        let rendered = read_at.map(|read_at| RenderedRequest { read_at, payload, contact });
+        Some(DueRow { held: self.held.clone(), rendered })
     }
 
     fn is_asked_for(&self, ask: &ReminderAsk) -> bool {

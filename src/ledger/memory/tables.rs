@@ -88,6 +88,8 @@ pub(super) struct KeptShadow {
 /// What is sent.
 #[derive(Debug, Clone)]
 pub(super) struct Content {
+    /// When its source was last read (UTC); `None`: never for it, and the payload is a stand-in.
+    pub(super) read_at: Option<Timestamp>,
     pub(super) payload: Personal,
     pub(super) contact: Option<Personal>,
     pub(super) label: Option<Personal>,
@@ -127,10 +129,12 @@ fn doubled(what: &str) -> LedgerError {
 
 impl Content {
     fn of(columns: &Columns<'_>) -> Self {
+        let rendered = columns.rendered.as_ref();
         Self {
-            payload: columns.payload.into(),
-            contact: columns.contact.as_deref().map(Personal::from),
-            label: columns.label.map(Personal::from),
+            read_at: rendered.map(|rendered| micro(rendered.read_at)),
+            payload: columns.kept_payload().into(),
+            contact: rendered.and_then(|rendered| rendered.contact.as_deref()).map(Personal::from),
+            label: rendered.and_then(|rendered| rendered.label).map(Personal::from),
         }
     }
 }
@@ -155,7 +159,6 @@ fn set_columns(held: &mut LoadedReminder, columns: &Columns<'_>) {
     held.tries = columns.tries;
     held.unknown_fates = columns.unknown_fates;
     held.waited_for_opening = columns.waited_for_opening;
-    held.read_at = micro(columns.read_at);
     held.updated_at = micro(columns.updated_at);
     held.priority = columns.priority;
     if !was_pending {
@@ -188,7 +191,6 @@ fn new_row(nr: i64, row: &NewRow<'_>) -> LoadedReminder {
         due_at: micro(columns.due_at),
         next_at: micro(columns.next_at),
         waited_for_opening: columns.waited_for_opening,
-        read_at: micro(columns.read_at),
         updated_at: micro(columns.updated_at),
         trial: row.chain.and_then(|(_, trial)| trial),
         withdrawn: false,

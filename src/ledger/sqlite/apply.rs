@@ -8,7 +8,7 @@ use rusqlite::types::{ToSqlOutput, Value, ValueRef};
 use rusqlite::{params, params_from_iter};
 
 use super::columns::{id_text, micros};
-use super::held::{priority_number, step_word};
+use super::held::{NEVER_READ, priority_number, step_word};
 use super::store::SqliteStore;
 use crate::ledger::LedgerResult;
 use crate::ledger::change::{AttemptChange, Change, Columns, ExpectedState, NewRow, RowChange, RowUpdate};
@@ -102,7 +102,7 @@ fn values<'v>(columns: &'v Columns<'_>) -> [ToSqlOutput<'v>; REMINDER_COLUMNS.le
         number(columns.tries),
         number(columns.unknown_fates),
         number(columns.waited_for_opening),
-        number(micros(columns.read_at)),
+        number(columns.rendered.as_ref().map_or(NEVER_READ, |rendered| micros(rendered.read_at))),
         columns.previous_starts_at.map_or(NULL, |at| number(micros(at))),
         columns.note.map_or(NULL, text),
         ToSqlOutput::Owned(Value::Blob(columns.payload_hash().to_vec())),
@@ -152,7 +152,9 @@ impl SqliteStore<'_> {
         let sql = "INSERT INTO content (reminder, payload, contact, label) VALUES (?1, ?2, ?3, ?4) \
             ON CONFLICT (reminder) DO UPDATE SET payload = excluded.payload, contact = excluded.contact, \
             label = excluded.label";
-        self.statements.run(sql, params![nr, columns.payload, columns.contact, columns.label])?;
+        let rendered = columns.rendered.as_ref();
+        let (contact, label) = (rendered.and_then(|it| it.contact.as_deref()), rendered.and_then(|it| it.label));
+        self.statements.run(sql, params![nr, columns.kept_payload(), contact, label])?;
         Ok(())
     }
 

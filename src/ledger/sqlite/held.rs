@@ -9,7 +9,7 @@ use super::columns::{COUNTED, day, id_text, micros, time, time_or_null, uuid, uu
 use super::lookups::Bounds;
 use super::store::SqliteStore;
 use crate::ledger::change::LoadedReminder;
-use crate::ledger::store::{CallsAsk, DueAsk, DueRow, ManyReminders, OneReminder};
+use crate::ledger::store::{CallsAsk, DueAsk, DueRow, ManyReminders, OneReminder, RenderedRequest};
 use crate::ledger::{LedgerResult, Step};
 use crate::outcome::{ReportedOutcome, Teller};
 use crate::reminder::{CallKind, Priority, ReminderId, RunId};
@@ -21,7 +21,7 @@ macro_rules! held_columns {
     () => {
         "r.nr, r.id, r.run_id, r.schedule, r.appointment_id, r.starts_at, r.lead, r.account, r.phone, r.state, \
          r.attempt, r.tries, r.unknown_fates, r.expires_at, r.person, r.calling_hours, r.recipient_zone, \
-         r.contact_renewed, r.due_day, r.due_at, r.next_at, r.waited_for_opening, r.read_at, r.updated_at, \
+         r.contact_renewed, r.due_day, r.due_at, r.next_at, r.waited_for_opening, r.updated_at, \
          CASE WHEN r.root IS NOT NULL AND r.state IN ('pending', 'sending') \
          THEN (SELECT o.trial FROM reminder o WHERE o.id = r.root) ELSE r.trial END, r.withdrawn, r.outcome, r.outcome_at, \
          r.outcome_by_person, r.heard_at, r.root, r.priority"
@@ -36,9 +36,12 @@ pub(super) const INTENTS: &str = "SELECT t.reminder FROM audit l NOT INDEXED CRO
 const INTENTS_PRUNED: &str = "SELECT t.reminder FROM attempt t WHERE t.intent_at >= ?2 AND t.intent_at < ?3 \
     AND ?4 < ?5 AND t.step = 'call'";
 
+/// `read_at` of a reminder whose source is still to be read for it: its payload is a stand-in, which isn't sent.
+pub(super) const NEVER_READ: i64 = 0;
+
 const HELD: &str = held_columns!();
 /// How many they are.
-const HELD_WIDTH: usize = 32;
+const HELD_WIDTH: usize = 31;
 
 fn held(row: &Row<'_>) -> rusqlite::Result<LoadedReminder> {
     Ok(LoadedReminder {
@@ -64,14 +67,13 @@ fn held(row: &Row<'_>) -> rusqlite::Result<LoadedReminder> {
         due_at: time(row, 19)?,
         next_at: time(row, 20)?,
         waited_for_opening: row.get(21)?,
-        read_at: time(row, 22)?,
-        updated_at: time(row, 23)?,
-        trial: row.get(24)?,
-        withdrawn: row.get(25)?,
-        outcome: standing(row, 26)?,
-        heard_at: time_or_null(row, 29)?,
-        root: uuid_or_null(row, 30)?.map(ReminderId),
-        priority: priority(row, 31)?,
+        updated_at: time(row, 22)?,
+        trial: row.get(23)?,
+        withdrawn: row.get(24)?,
+        outcome: standing(row, 25)?,
+        heard_at: time_or_null(row, 28)?,
+        root: uuid_or_null(row, 29)?.map(ReminderId),
+        priority: priority(row, 30)?,
     })
 }
 
@@ -83,7 +85,15 @@ fn standing(row: &Row<'_>, first: usize) -> rusqlite::Result<Option<ReportedOutc
 }
 
 fn due_row(row: &Row<'_>) -> rusqlite::Result<DueRow> {
-    Ok(DueRow { held: held(row)?, payload: row.get(HELD_WIDTH)?, contact: row.get(HELD_WIDTH + 1)? })
+    let is_rendered = row.get::<_, i64>(HELD_WIDTH)? != NEVER_READ;
+    let rendered = || -> rusqlite::Result<RenderedRequest> {
+        Ok(RenderedRequest {
+            read_at: time(row, HELD_WIDTH)?,
+            payload: row.get(HELD_WIDTH + 1)?,
+            contact: row.get(HELD_WIDTH + 2)?,
+        })
+    };
+    Ok(DueRow { held: held(row)?, rendered: is_rendered.then(rendered).transpose()? })
 }
 
 impl SqliteStore<'_> {
@@ -199,7 +209,7 @@ impl SqliteStore<'_> {
             AND (r.priority, r.starts_at, r.next_at, r.nr) > (?7, ?3, ?4, ?5)";
         const ORDER: &str = "ORDER BY r.priority, r.starts_at, r.next_at, r.nr LIMIT ?6";
         const CONTENT: &str = "JOIN content c ON c.reminder = r.nr";
-        let columns = format!("SELECT {HELD}, c.payload, c.contact FROM reminder r");
+        let columns = format!("SELECT {HELD}, r.read_at, c.payload, c.contact FROM reminder r");
         let (rank, starts, next, nr) = ask.after.map_or((i64::MIN, i64::MIN, i64::MIN, i64::MIN), |place| {
             (priority_number(place.priority), micros(place.starts_at), micros(place.next_at), place.nr)
         });

@@ -10,7 +10,7 @@ use crate::ledger::change::LoadedReminder;
 use crate::ledger::effects::Requester;
 use crate::ledger::gate::{DueReminder, Gate, GateSubject, Hold, SendDecision};
 use crate::ledger::rate::{Admission, admit};
-use crate::ledger::store::{Applied, DueAsk, DueRow, Put};
+use crate::ledger::store::{Applied, DueAsk, DueRow, OrderOfTaking, Put, RenderedRequest};
 use crate::ledger::{
     Holds, Intent, Lane, LedgerResult, Step, TakeIntents, Taken, TestAnswered, TestAsk, TestSlot, life,
 };
@@ -25,6 +25,12 @@ struct Rates {
     free_at: BTreeMap<String, i64>,
     /// The accounts whose times have changed and are to be written.
     moved: BTreeSet<String>,
+}
+
+/// A reminder that may be sent now, with what is sent.
+struct ReadyReminder {
+    held: LoadedReminder,
+    request: RenderedRequest,
 }
 
 /// One request for reminders to send, while it is answered.
@@ -103,17 +109,17 @@ fn earlier(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp
 impl<'a> Taking<'a> {
     fn take(&mut self) -> LedgerResult<Taken> {
         let lanes = self.lanes()?;
-        let (mut expired, mut found): (u64, Vec<(DueRow, &Lane)>) = (0, Vec::new());
+        let (mut expired, mut found): (u64, Vec<(ReadyReminder, &Lane)>) = (0, Vec::new());
         for lane in &lanes {
             expired += self.tx.expire(&lane.schedule, self.ask.now, &self.ask.actor)?;
             let most = self.most_of(lane)?;
-            found.extend(self.gather(lane, most)?.into_iter().map(|due| (due, *lane)));
+            found.extend(self.gather(lane, most)?.into_iter().map(|ready| (ready, *lane)));
         }
-        found.sort_by_key(|(due, _)| due.place());
+        found.sort_by_key(|(ready, _)| OrderOfTaking::of(&ready.held));
         let mut intents = Vec::with_capacity(found.len());
-        for (due, lane) in found {
+        for (ready, lane) in found {
             if self.admits(lane) {
-                intents.extend(self.commit_to(due, lane)?);
+                intents.extend(self.commit_to(ready, lane)?);
             }
         }
         for name in &self.rates.moved {
@@ -161,7 +167,7 @@ impl<'a> Taking<'a> {
 
     /// Up to `most` reminders of a lane that may be sent now. Those outside their hours are put off, those to numbers of the
     /// opt-out list cancelled, those whose source was read too long ago reported.
-    fn gather(&mut self, lane: &Lane, most: u32) -> LedgerResult<Vec<DueRow>> {
+    fn gather(&mut self, lane: &Lane, most: u32) -> LedgerResult<Vec<ReadyReminder>> {
         let most_rows = most as usize;
         let mut ready = Vec::with_capacity(most_rows);
         if most == 0 || !self.tx.store.is_anything_due(&lane.schedule, self.ask.now)? {
@@ -177,28 +183,28 @@ impl<'a> Taking<'a> {
                 if ready.len() == most_rows {
                     return Ok(ready);
                 }
-                if self.may_go(&due.held)? {
-                    ready.push(due);
-                }
+                ready.extend(self.ready(due)?);
             }
         }
     }
 
-    fn may_go(&mut self, held: &LoadedReminder) -> LedgerResult<bool> {
+    /// The reminder with its request, if it may be sent now: without a rendered one it never may.
+    fn ready(&mut self, due: DueRow) -> LedgerResult<Option<ReadyReminder>> {
         let (tx, now) = (self.tx, self.ask.now);
-        let Some(phone) = held.phone.as_deref() else { return Ok(false) };
+        let DueRow { held, rendered } = due;
+        let Some(phone) = held.phone.as_deref() else { return Ok(None) };
         let judged = DueReminder {
             is_opted_out: self.has_optouts && tx.store.is_opted_out(phone)?,
             is_wrong_number: self.has_wrong_numbers && tx.store.is_wrong_number(&held.account, &held.person, phone)?,
             opening: tx.openings.opening(&held.calling_hours, &held.recipient_zone, now)?,
             waited_for_opening: held.waited_for_opening,
-            read_at: held.read_at,
+            read_at: rendered.as_ref().map(|request| request.read_at),
         };
         let fresh_for = SignedDuration::try_from(self.ask.fresh_for).unwrap_or(SignedDuration::MAX);
         match judged.judge(now, fresh_for) {
-            SendDecision::Go => return Ok(true),
+            SendDecision::Go => return Ok(rendered.map(|request| ReadyReminder { held, request })),
             SendDecision::PutOff(opening) => {
-                tx.apply(&life::put_off(held, now, opening))?;
+                tx.apply(&life::put_off(&held, now, opening))?;
             }
             SendDecision::Cancel(reason) => {
                 let entry = Entry {
@@ -206,11 +212,11 @@ impl<'a> Taking<'a> {
                     actor: Some(self.ask.actor.as_str().into()),
                     ..held.entry(now, Event::ReminderCancelled)
                 };
-                tx.apply(&life::cancelled(held, entry)?)?;
+                tx.apply(&life::cancelled(&held, entry)?)?;
             }
-            SendDecision::ReadAgain => self.read_again(held),
+            SendDecision::ReadAgain => self.read_again(&held),
         }
-        Ok(false)
+        Ok(None)
     }
 
     /// Each request has a run of its own, and one read of the schedule's requests renews them all.
@@ -225,8 +231,8 @@ impl<'a> Taking<'a> {
     }
 
     /// The intent itself: the attempt's row, the reminder's state, the audit log.
-    fn commit_to(&self, due: DueRow, lane: &Lane) -> LedgerResult<Option<Intent>> {
-        let DueRow { held, payload, contact } = due;
+    fn commit_to(&self, ready: ReadyReminder, lane: &Lane) -> LedgerResult<Option<Intent>> {
+        let ReadyReminder { held, request } = ready;
         let Some(phone) = held.phone.clone() else { return Ok(None) };
         let contact_id = match lane.needs_contact {
             true => self.tx.store.contact(&lane.account, &phone)?,
@@ -245,8 +251,8 @@ impl<'a> Taking<'a> {
             tries: held.tries,
             step,
             phone,
-            payload,
-            contact,
+            payload: request.payload,
+            contact: request.contact,
             contact_id,
             contact_renewed: held.contact_renewed,
             expires_at: held.expires_at,

@@ -7,8 +7,7 @@ use jiff::Timestamp;
 use super::{SHADOW_STEP, in_words, reminders_of};
 use crate::audit::{AuditFilter, AuditRow, Event};
 use crate::evaluation::with_holidays;
-use crate::ledger::held_runs::REJECTED;
-use crate::ledger::{ReminderRow, RunRow, RunsAsk};
+use crate::ledger::{ReminderRow, RunRow, RunsAsk, WhySkipped};
 use crate::plan::explain::{Explanation, OtherStart, RuleStep, StepResult, Verdict};
 use crate::plan::rules::{self, rule_of};
 use crate::plan::{Occasion, due_windows};
@@ -130,13 +129,13 @@ impl EarlierRun<'_> {
             RunState::Held => ("run_held", "run", self.held_in_words()),
             RunState::Failed => ("run_failed", "run", detail("the run failed")),
             RunState::Missed => ("run_missed", "run", detail("nobody was there at that time")),
-            RunState::Skipped if self.run.detail.as_deref().is_some_and(|detail| detail.contains("overlap")) => {
-                ("run_missed", "run", detail("the run before it was still going"))
-            }
-            RunState::Skipped if self.run.detail.as_deref().is_some_and(|detail| detail.starts_with(REJECTED)) => {
-                ("run_held", "run", detail("a person ended the run"))
-            }
-            RunState::Skipped => ("paused", "run", detail("the run was left out")),
+            RunState::Skipped => match self.run.why_skipped() {
+                Some(WhySkipped::Overlap) => ("run_missed", "run", detail("the run before it was still going")),
+                Some(WhySkipped::Rejected) => ("run_held", "run", detail("a person ended the run")),
+                Some(WhySkipped::Paused | WhySkipped::Unknown) | None => {
+                    ("paused", "run", detail("the run was left out"))
+                }
+            },
             RunState::Running | RunState::Waiting => ("run_failed", "run", detail("the run isn't over")),
             RunState::Done => return None,
         };
