@@ -11,7 +11,7 @@
 //! | [`disk`] | shell: opens regular files, and refuses pipes, devices and the like |
 //! | [`settings`] | shell: `tickler.toml`, the environment, secrets |
 //! | [`schedule`] | pure: a file becomes a checked [`schedule::Schedule`], or problems with their place and remedy |
-//! | [`sources`] | shell: where bytes come from (a file, SQLite, HTTP) |
+//! | [`sources`] | shell: where appointments come from (a file, SQLite, HTTP, posted requests) |
 //! | [`formats`] | pure: bytes become rows |
 //! | [`spelling`] | pure: the known name that a misspelt one was likely meant to be |
 //! | [`row`] | pure: one record of a source, types kept |

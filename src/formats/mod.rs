@@ -1,5 +1,5 @@
-//! pure: bytes become rows. One file per format; [`read`] is the one place that distinguishes them. To add a format: its
-//! file here, a variant of [`FormatSpec`], an arm in [`read`] and in [`columns`].
+//! pure: bytes become rows. One file per format; [`read`], [`columns`] and [`doubts`] distinguish them. README's
+//! *For developers* lists what a new format needs.
 
 use std::fmt;
 use std::io;

@@ -258,6 +258,10 @@ mod tests {
     #[test]
     fn every_column_changes_the_hash() {
         let variants = variants();
+        for (place, column) in AUDIT_COLUMNS.iter().enumerate() {
+            let is_changed = |entry: &Entry<'_>| entry.cells()[place] != ROW.cells()[place];
+            assert!(variants.iter().any(is_changed), "a variant changes `{}`", column.name);
+        }
         let hashes: std::collections::HashSet<_> = variants.iter().map(hash_of).collect();
         assert_eq!(hashes.len(), variants.len());
         assert_ne!(

@@ -47,10 +47,10 @@ pub fn mapped_columns(root: &Node) -> Vec<&Node> {
     mapped.flat_map(|entry| entry.node.strings()).collect()
 }
 
-/// The path of the source's file, as it is written.
+/// The path of the source's file, as it is written, whatever kind of source it is.
 #[must_use]
 pub fn source_path(root: &Node) -> Option<&str> {
-    ["csv", "sqlite"].into_iter().find_map(|kind| root.at(&["source", kind, "path"])?.text())
+    root.get("source")?.entries().iter().find_map(|kind| kind.node.get("path")?.text())
 }
 
 /// Every template that is filled with a row: the payload's and the contact's strings, and the label.

@@ -111,7 +111,7 @@ pub struct ComputedColumn {
     pub template: Template,
 }
 
-/// `[source.…]`: a transport, and for bytes that are no database the format they are in.
+/// `[source.…]`: where rows come from; for a file and for HTTP also the format of the bytes.
 #[derive(Debug, Clone)]
 pub enum SourceSpec {
     /// A file.

@@ -1,4 +1,5 @@
-//! shell: where appointments are read from. A source is a transport (a file, SQLite, HTTP); a format turns its bytes into rows.
+//! shell: where appointments are read from. A source is a way to get at them (a file, SQLite, HTTP, posted requests); a format
+//! turns bytes into rows.
 //! README's *For developers* lists what a new source needs.
 
 use std::sync::Arc;

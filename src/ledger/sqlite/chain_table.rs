@@ -215,6 +215,8 @@ fn is_spelled_as_written(found: &Sealed<'_>, row: &Row<'_>) -> bool {
     })
 }
 
+/// Each number is the column's place in `AUDIT_COLUMNS`, plus one for the row's number before them.
+///
 /// An entry of a row that was read as [`READ`] names its columns; `text` reads a text of that column.
 pub(super) fn entry<'a, T: Into<Cow<'a, str>>>(
     row: &Row<'_>,

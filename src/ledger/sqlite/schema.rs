@@ -169,7 +169,8 @@ pub(super) fn check(path: &Path, conn: &Connection) -> LedgerResult<()> {
         std::cmp::Ordering::Equal => Ok(()),
         std::cmp::Ordering::Greater => Err(newer(path, found)),
         std::cmp::Ordering::Less => Err(LedgerError::Storage(format!(
-            "the ledger {place} has the older schema {found}: start the service once, it brings it up to date"
+            "the ledger {place} has the older schema {found}: start the service once, or run a command that changes something, such \
+             as `tickler trigger`: it brings the ledger up to date"
         ))),
     }
 }

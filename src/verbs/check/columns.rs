@@ -148,7 +148,8 @@ fn has_none_of_the_mapped(checked: &mut Checked<'_>, header: &Header, columns: &
     let mapped: Vec<&Node> = lookup::mapped_columns(&checked.root);
     let names: Vec<&str> = mapped.iter().filter_map(|node| node.text()).collect();
     let is_near = |name: &str| header.place(name).is_some() || did_you_mean(name, columns.iter().copied()).is_some();
-    let is_table = matches!(checked.schedule.source, SourceSpec::File(FileSpec { format: FormatSpec::Csv(_), .. }));
+    let source = &checked.schedule.source;
+    let is_table = matches!(source, SourceSpec::File(_)) && source.has_lines();
     if !is_table || names.len() < SEVERAL || names.iter().any(|name| is_near(name)) {
         return false;
     }

@@ -129,11 +129,6 @@ fn ids(now: Timestamp) -> impl FnMut() -> ReminderId {
 
 /// Gives rows to a sink in the way the source would: a text table has texts alone.
 fn feed(rows: &[Map<String, Value>], source: &SourceSpec, sink: &mut dyn RecordSink) {
-    let is_table = match source {
-        SourceSpec::File(file) => file.format.is_text_table(),
-        SourceSpec::Http(http) => http.format.is_text_table(),
-        SourceSpec::Sqlite(_) | SourceSpec::Inbound(_) => false,
-    };
     let mut names: Vec<String> = Vec::new();
     for name in rows.iter().flat_map(Map::keys) {
         if !names.contains(name) {
@@ -143,7 +138,7 @@ fn feed(rows: &[Map<String, Value>], source: &SourceSpec, sink: &mut dyn RecordS
     let header = Arc::new(Header::new(names.clone()));
     for (place, row) in rows.iter().enumerate() {
         let number = place as u64 + 1;
-        let _goes_on = if is_table {
+        let _goes_on = if source.has_lines() {
             let cell = |name: &String| row.get(name).and_then(scalar_text).unwrap_or_default();
             let line: Line = names.iter().map(cell).collect();
             sink.record(number, Record::Text { header: &header, fields: line.fields() })
