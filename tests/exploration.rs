@@ -361,7 +361,6 @@ fn pending(number: u128) -> LoadedReminder {
         due_at: at(0),
         next_at: at(0),
         waited_for_opening: false,
-        read_at: at(0),
         updated_at: at(0),
         trial: None,
         root: None,

@@ -128,11 +128,12 @@ impl Sender {
         }
     }
 
-    /// Keeps what an answer means for the account and the target.
+    /// Keeps what an answer means for the account, and that a target accepted. A refusal by the target is reported to whoever makes
+    /// the test call and pauses nothing: test calls are how a wrong address is found and a mended one is tried.
     async fn take_test_answer(&self, lane: &OpenLane, settlement: &Settlement) -> Result<(), TestCallError> {
         match settlement.effect {
-            Effect::None => Ok(()),
-            Effect::PauseAccountUntil(_) | Effect::PauseAccount { .. } | Effect::Forbidden | Effect::Accepted => {
+            Effect::None | Effect::Forbidden => Ok(()),
+            Effect::PauseAccountUntil(_) | Effect::PauseAccount { .. } | Effect::Accepted => {
                 let (schedule, account) = (lane.schedule.name.clone(), lane.account.clone());
                 let answered = TestAnswered { schedule, account, settlement: settlement.clone() };
                 Ok(self.outbox()?.take_test_answer(answered).await?)

@@ -78,7 +78,7 @@ impl Tx<'_> {
         Ok(next.map_or(TestSlot::Taken, TestSlot::NotBefore))
     }
 
-    /// The answer to a test call says as much about its account and its target as one to a reminder.
+    /// The answer to a test call says as much about its account as one to a reminder.
     pub(in crate::ledger) fn take_test_answer(&self, answered: &TestAnswered) -> LedgerResult<()> {
         let requester = Requester { schedule: &answered.schedule, account: &answered.account };
         self.take_effect(requester, &answered.settlement)
