@@ -36,6 +36,8 @@ mod orders;
 mod outcomes;
 #[path = "ledger/planning.rs"]
 mod planning;
+#[path = "ledger/questions.rs"]
+mod questions;
 #[path = "ledger/rate.rs"]
 mod rate;
 #[path = "ledger/runs.rs"]

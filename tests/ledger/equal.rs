@@ -23,7 +23,7 @@ use tickler::zones::Zones;
 
 use crate::calls::*;
 use crate::chance::Chance;
-use crate::{Maker, MemoryMaker};
+use crate::{Maker, MemoryMaker, questions};
 
 /// Sequences of one run of the test: some seconds in a debug build. `TICKLER_SEQUENCES=2000` asks for more, about a minute.
 const SEQUENCES: u64 = 600;
@@ -668,6 +668,7 @@ async fn contents(ledger: &Arc<Ledger>, course: &Course) -> Vec<String> {
     let given: HashSet<RunId> = course.runs.iter().copied().collect();
     let mut lines = write_backs(ledger, course).await;
     lines.extend(requests(ledger, course).await);
+    lines.extend(questions::answers(ledger, &course.ids, course.now).await);
     let filters = [
         AuditFilter::default(),
         AuditFilter { appointment: Some("A1".into()), ..AuditFilter::default() },

@@ -237,6 +237,7 @@ impl Tables {
     }
 
     pub(super) fn queue(&self, until: Timestamp) -> Vec<QueueSlot> {
+        let until = micro(until);
         let mut slots: BTreeMap<(String, Timestamp), u64> = BTreeMap::new();
         for held in self.held().filter(|held| held.state == State::Pending && held.next_at < until) {
             *slots.entry((held.schedule.clone(), floor(held.next_at, SLOT_MICROS))).or_default() += 1;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::tables::{Tables, floor, micro};
+use super::tables::{Tables, floor};
 use crate::ledger::change::LoadedReminder;
 use crate::ledger::{CALL_SLOT_MICROS, CalledWith, OutcomeCount, OutcomesAsk, Unanswered, UnansweredAsk};
 use crate::reminder::{CallOutcome, ReminderId};
@@ -37,8 +37,7 @@ impl Tables {
     fn told_calls(&self, since: Timestamp, schedule: Option<&str>) -> impl Iterator<Item = ToldCall<'_>> {
         let since = floor(since, CALL_SLOT_MICROS);
         let told = self.reminders.values().filter_map(|kept| {
-            let (attempt, told) = (kept.attempts.get(&kept.held.attempt)?, kept.held.outcome?);
-            Some(ToldCall { held: &kept.held, at: micro(attempt.intent_at), outcome: told.outcome })
+            Some(ToldCall { held: &kept.held, at: kept.called_at?, outcome: kept.held.outcome?.outcome })
         });
         told.filter(move |call| call.at >= since && schedule.is_none_or(|schedule| call.held.schedule == schedule))
     }

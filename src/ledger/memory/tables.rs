@@ -75,6 +75,8 @@ pub(super) struct KeptReminder {
     pub(super) content: Option<Content>,
     /// The attempts by number.
     pub(super) attempts: BTreeMap<u32, KeptAttempt>,
+    /// When the call was made of which an outcome was told; a later attempt doesn't change it.
+    pub(super) called_at: Option<Timestamp>,
 }
 
 /// A call that a schedule in shadow mode would have made.
@@ -229,9 +231,13 @@ impl KeptReminder {
                 }
                 held.outcome = outcome.map(|told| ReportedOutcome { at: micro(told.at), ..told });
                 held.heard_at = heard_at.map(micro);
+                if outcome.is_some() {
+                    self.called_at = self.attempts.get(&held.attempt).map(|attempt| attempt.intent_at);
+                }
             }
             RowUpdate::PutOff { next_at } => (held.next_at, held.waited_for_opening) = (micro(*next_at), true),
             RowUpdate::Columns(columns) => {
+                self.called_at = self.called_at.filter(|_| held.state == State::Pending);
                 set_columns(held, columns);
                 self.content = Some(Content::of(columns));
             }
@@ -257,7 +263,7 @@ impl Tables {
         }
         let nr = self.last_nr() + 1;
         let content = Some(Content::of(&row.columns));
-        let kept = KeptReminder { held: new_row(nr, row), content, attempts: BTreeMap::new() };
+        let kept = KeptReminder { held: new_row(nr, row), content, attempts: BTreeMap::new(), called_at: None };
         self.reminders.insert(nr, Arc::new(kept));
         Ok(Some(nr))
     }
