@@ -1,16 +1,43 @@
-//! pure: removes what the tables hold of one person.
+//! pure: removes what the tables hold of one person, and what is older than retention keeps.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use super::log::AuditLog;
-use super::tables::Tables;
+use super::tables::{KeptReminder, Tables, micro};
 use crate::ledger::chain::Hash;
 use crate::ledger::store::Erased;
 use crate::ledger::walk::Sealed;
-use crate::reminder::ReminderId;
+use crate::personal::Personal;
+use crate::reminder::{ReminderId, State};
 
 impl Tables {
+    /// Removes payloads with their phones; returns how many.
+    pub(super) fn prune_payloads(&mut self, before: Timestamp) -> u64 {
+        let before = micro(before);
+        self.shadows.retain(|_, shadow| shadow.known.updated_at >= before);
+        self.first_sights.retain(|_, sight| sight.starts_at.is_none_or(|starts_at| starts_at >= before));
+        self.calls.retain(|_, call| call.last_at >= before);
+        self.prune_write_backs(before);
+        self.prune_posts(before);
+        self.canaries.retain(|_, kept| kept.row.sent_at >= before);
+        let is_old = |kept: &KeptReminder| {
+            kept.content.is_some()
+                && kept.held.updated_at < before
+                && !matches!(kept.held.state, State::Pending | State::Sending)
+        };
+        let mut count = 0;
+        for kept in self.reminders.values_mut().filter(|kept| is_old(kept)) {
+            let kept = Arc::make_mut(kept);
+            kept.content = None;
+            (kept.held.phone, kept.held.person) = (None, Personal::default());
+            count += 1;
+        }
+        count
+    }
+
     /// Removes what the ledger in SQLite removes, too.
     pub(super) fn erase(&mut self, phone: &str, hash: &Hash) -> Erased {
         let known = self.log.reminders_of(hash);

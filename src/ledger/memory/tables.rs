@@ -440,30 +440,6 @@ impl Tables {
         }
         Ok(())
     }
-
-    /// Removes payloads with their phones; returns how many.
-    pub(super) fn prune_payloads(&mut self, before: Timestamp) -> u64 {
-        let before = micro(before);
-        self.shadows.retain(|_, shadow| shadow.known.updated_at >= before);
-        self.first_sights.retain(|_, sight| sight.starts_at.is_none_or(|starts_at| starts_at >= before));
-        self.calls.retain(|_, call| call.last_at >= before);
-        self.prune_write_backs(before);
-        self.prune_posts(before);
-        self.canaries.retain(|_, kept| kept.row.sent_at >= before);
-        let is_old = |kept: &KeptReminder| {
-            kept.content.is_some()
-                && kept.held.updated_at < before
-                && !matches!(kept.held.state, State::Pending | State::Sending)
-        };
-        let mut count = 0;
-        for kept in self.reminders.values_mut().filter(|kept| is_old(kept)) {
-            let kept = Arc::make_mut(kept);
-            kept.content = None;
-            (kept.held.phone, kept.held.person) = (None, Personal::default());
-            count += 1;
-        }
-        count
-    }
 }
 
 fn micro_gap(gap: Gap) -> Gap {
