@@ -56,7 +56,7 @@
 //! | attempt | one request for a reminder: an intent and its settlement |
 //! | settlement | how an attempt ended: delivered, failed, refused for now, uncertain |
 //! | uncertain | the fate of a reminder whose request may have arrived, which nobody can know; it is never silently sent again |
-//! | merge | one call for several appointments of a person that are due on the same day; the other appointments are told in it |
+//! | merge | one call for several appointments of a person that are due on the same day; its payload names the other appointments |
 //! | label | how lists name an appointment: `appointment.label`, filled with its row |
 //! | opt-out list | the numbers that nobody calls any more, whatever a source says |
 //! | record | what the other side says of one call, posted by it (a *report*) or found when it is asked (a *poll*) |

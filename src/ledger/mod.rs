@@ -129,7 +129,7 @@ pub trait Outbox: Deref<Target = Questions> + Send + Sync {
     async fn exchange(&self, ended: Arc<[Settlement]>, ask: Option<TakeIntents>) -> LedgerResult<SettledAndTaken>;
     /// Asks the gate about one request of a test call, and takes a slot of its account's rate for it.
     async fn admit_test(&self, ask: TestAsk) -> LedgerResult<TestSlot>;
-    /// Writes what the answer to a test call means for its account and its target, as for a reminder.
+    /// Records the effect of an answer to a test call on its account and its target, as for a reminder.
     async fn take_test_answer(&self, answered: TestAnswered) -> LedgerResult<()>;
     /// Takes one slot of an account's rate for a request that is no reminder's: `None` if it may start now, else the time
     /// before which it may not (UTC).

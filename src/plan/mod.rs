@@ -315,7 +315,7 @@ impl KnownReminder {
 }
 
 impl Knowledge {
-    /// Adds an appointment that was told, or is to be told, in the call of another one.
+    /// Adds an appointment that the call of another appointment names, be that call made or pending.
     pub fn add_merged(&mut self, key: ReminderKey, told: KnownReminder) {
         match told.state {
             State::Pending => drop(self.told_by_pending.insert(key, told.id)),
@@ -330,7 +330,7 @@ impl Knowledge {
         }
     }
 
-    /// Adds a call that a run in shadow mode would have made, unless the appointment is to be told in a call that is pending.
+    /// Adds a call that a run in shadow mode would have made, unless a pending call names the appointment.
     pub fn add_rehearsed(&mut self, (key, rehearsed): (ReminderKey, KnownReminder)) {
         if !self.told_by_pending.contains_key(&key) {
             self.add_told((key, rehearsed));
@@ -455,7 +455,7 @@ pub struct PlannedReminder {
     pub previous_starts_at: Option<Timestamp>,
     /// Other appointments that are told in this call.
     pub merged: Vec<MergedAppointment>,
-    /// The pending call in which the appointment was to be told and that may not be made any more.
+    /// The pending call that names the appointment and that may not be made any more.
     pub takes_over: Option<ReminderId>,
     /// Earlier calls about the same appointment that this one corrects: they don't count against it.
     pub corrects: Vec<ReminderId>,

@@ -55,7 +55,7 @@ impl Tx<'_> {
         Ok(taken)
     }
 
-    /// Cancels the call of an earlier request when its renewal is refused: its sender is told that nobody is called.
+    /// Cancels the pending call of an earlier request when its renewal is refused: the answer to the renewal says that nobody is called.
     fn cancel_renewed(&self, post: &TakePost, calls: &[LoadedReminder], reason: SkipReason) -> LedgerResult<()> {
         let Some(first) = inbox::first_call(calls) else { return Ok(()) };
         let pending = self.store.reminder(&OneReminder::Id(first.id))?.filter(|held| held.state == State::Pending);
