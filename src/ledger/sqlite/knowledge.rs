@@ -228,19 +228,14 @@ pub(super) fn last_called_starts(reader: &Reader, ask: LastCalledAsk) -> LedgerR
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ledger::sqlite::statement_tests::{new_ledger, plan_of};
 
     #[test]
     fn reminders_are_found_by_an_index_and_read_in_the_order_of_the_file() {
         let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().canonicalize().expect("a real path").join("ledger.db");
-        let steps = super::super::steps::Steps::default();
-        let conn = super::super::schema::open(&path, super::super::schema::Copies::Kept, &steps).expect("a ledger");
+        let conn = new_ledger(&folder);
         for (sql, index) in [(started(), "reminder_start"), (counted_calls(), "reminder_person")] {
-            let mut statement = conn.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).expect("a statement");
-            let count = statement.parameter_count();
-            let rows = statement.query_map(rusqlite::params_from_iter(vec![0_i64; count]), |row| row.get(3));
-            let plan: Vec<String> = rows.expect("a plan").collect::<Result<_, _>>().expect("its steps");
-            let plan = plan.join("; ");
+            let plan = plan_of(&conn, &sql).join("; ");
             assert!(plan.contains("reminder USING INTEGER PRIMARY KEY (rowid=?)"), "{plan}");
             assert!(plan.contains(&format!("reminder USING COVERING INDEX {index} ")), "{plan}");
         }

@@ -83,23 +83,17 @@ impl SqliteStore<'_> {
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
-    use rusqlite::params_from_iter;
-    use rusqlite::types::Value;
 
     use super::*;
     use crate::audit::{AuditFilter, Entry, Event, LoggedPhone};
     use crate::ledger::sqlite::readers::Reader;
-    use crate::ledger::sqlite::{queries, schema, steps};
+    use crate::ledger::sqlite::statement_tests::{new_ledger, plan_of};
+    use crate::ledger::sqlite::{queries, schema};
     use crate::ledger::store::{Store as _, Transaction as _};
     use crate::ledger::{Prune, chain};
     use crate::reminder::RunId;
 
     const KEY: [u8; 32] = [7; 32];
-
-    fn ledger(folder: &tempfile::TempDir) -> Connection {
-        let path = folder.path().canonicalize().expect("a real path").join("ledger.db");
-        schema::open(&path, schema::Copies::Kept, &steps::Steps::default()).expect("a ledger")
-    }
 
     fn phone(place: u64) -> String {
         format!("+1202555{:04}", 100 + place % 90)
@@ -122,7 +116,7 @@ mod tests {
     #[test]
     fn a_phones_rows_are_found_whether_the_table_has_them_or_not() {
         let folder = tempfile::tempdir().expect("a folder");
-        let conn = ledger(&folder);
+        let conn = new_ledger(&folder);
         let store = SqliteStore::new(&conn, &KEY).expect("a store");
         let hash = |place| chain::phone_hash(&KEY, &phone(place));
         let expected = |place: u64, last: u64, erased: u64| -> Vec<i64> {
@@ -213,7 +207,7 @@ mod tests {
     #[test]
     fn a_filter_finds_the_same_rows_whether_the_tables_have_them_or_not() {
         let folder = tempfile::tempdir().expect("a folder");
-        let conn = ledger(&folder);
+        let conn = new_ledger(&folder);
         let path = folder.path().canonicalize().expect("a real path").join("ledger.db");
         let reader = Reader { conn: schema::open_reader(&path).expect("a reader"), key: None };
         let store = SqliteStore::new(&conn, &KEY).expect("a store");
@@ -252,7 +246,7 @@ mod tests {
     #[test]
     fn a_lost_commit_indexes_nothing() {
         let folder = tempfile::tempdir().expect("a folder");
-        let conn = ledger(&folder);
+        let conn = new_ledger(&folder);
         let store = SqliteStore::new(&conn, &KEY).expect("a store");
         append_until(&store, MOST_NOT_INDEXED);
         store.begin().expect("it begins");
@@ -271,12 +265,9 @@ mod tests {
     #[test]
     fn only_the_youngest_rows_are_walked_through() {
         let folder = tempfile::tempdir().expect("a folder");
-        let conn = ledger(&folder);
+        let conn = new_ledger(&folder);
         for sql in [OF_PHONE, YOUNGER_OF_PHONE, FORGET].into_iter().chain(INDEX) {
-            let mut plan = conn.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).expect("a statement");
-            let values = vec![Value::Null; plan.parameter_count()];
-            let steps = plan.query_map(params_from_iter(values), |row| row.get("detail")).expect("a plan");
-            let steps: Vec<String> = steps.collect::<Result<_, _>>().expect("its steps");
+            let steps = plan_of(&conn, sql);
             let walks = |step: &&String| step.starts_with("SCAN") && !step.contains("log_indexed_until");
             assert_eq!(steps.iter().find(walks), None, "{sql}: {steps:?}");
         }

@@ -250,17 +250,13 @@ fn schedules(conn: &Connection) -> LedgerResult<Vec<String>> {
 
 #[cfg(test)]
 mod tests {
-    use rusqlite::params_from_iter;
-    use rusqlite::types::Value;
-
     use super::*;
-    use crate::ledger::sqlite::{schema, steps};
+    use crate::ledger::sqlite::statement_tests::{new_ledger, plan_of};
 
     #[test]
     fn no_lookup_walks_through_the_log() {
         let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().canonicalize().expect("a real path").join("ledger.db");
-        let conn = schema::open(&path, schema::Copies::Kept, &steps::Steps::default()).expect("a ledger");
+        let conn = new_ledger(&folder);
         let of_kind = format!("{OF_KIND} DESC LIMIT 100");
         let of_run = format!("{OF_RUN} DESC LIMIT 100");
         let all = [
@@ -278,13 +274,7 @@ mod tests {
             RUN_ENDS,
         ];
         for sql in all {
-            let mut plan = conn.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).expect("a statement");
-            let count = plan.parameter_count();
-            let steps: Vec<String> = plan
-                .query_map(params_from_iter(vec![Value::Null; count]), |row| row.get("detail"))
-                .expect("a plan")
-                .collect::<Result<_, _>>()
-                .expect("its steps");
+            let steps = plan_of(&conn, sql);
             let walks = |step: &&String| {
                 step.starts_with("SCAN audit") || step.starts_with("SCAN l") || step.starts_with("SCAN reminder")
             };

@@ -37,6 +37,8 @@ mod runs;
 mod schedules;
 mod schema;
 mod shadow;
+#[cfg(test)]
+mod statement_tests;
 mod statements;
 mod steps;
 mod store;

@@ -383,15 +383,8 @@ fn audit_conditions(reader: &Reader, filter: &AuditFilter) -> LedgerResult<Where
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ledger::sqlite::{calls, counting, held, outcomes, runs, schema, steps};
-
-    /// How SQLite goes about a statement.
-    fn plan_of(conn: &Connection, sql: &str) -> Vec<String> {
-        let mut plan = conn.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).expect("a statement");
-        let values = vec![Value::Null; plan.parameter_count()];
-        let steps = plan.query_map(params_from_iter(values), |row| row.get("detail")).expect("a plan");
-        steps.collect::<Result<_, _>>().expect("its steps")
-    }
+    use crate::ledger::sqlite::statement_tests::{new_ledger, plan_of};
+    use crate::ledger::sqlite::{calls, counting, held, outcomes, runs};
 
     fn assert_no_walk(conn: &Connection, sql: &str) {
         let steps = plan_of(conn, sql);
@@ -436,9 +429,7 @@ mod tests {
     #[test]
     fn no_filter_and_no_two_filters_walk_through_the_log() {
         let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().canonicalize().expect("a real path").join("ledger.db");
-        let conn = schema::open(&path, schema::Copies::Kept, &steps::Steps::default()).expect("a ledger");
-        let reader = Reader { conn, key: None };
+        let reader = Reader { conn: new_ledger(&folder), key: None };
         for filter in filters() {
             let mut conditions = audit_conditions(&reader, &filter).expect("conditions");
             match filter.appointment.is_none() && filter.reminder.is_none() && lookups::knows(&filter) {
