@@ -69,8 +69,9 @@ impl TestCallError {
 }
 
 impl Sender {
-    /// Sends one test call of this schedule. It is never retried. What the answers mean for the account and the target is
-    /// written to the ledger as for a reminder. The contact isn't: it has the fields of another person's row.
+    /// Sends one test call of this schedule. It is never retried. What an answer means for the account is written to the ledger as
+    /// for a reminder, and so is that the target accepted. A refusal by the target isn't, nor is the contact, which has the fields of
+    /// another person's row.
     ///
     /// # Errors
     /// When it may not be sent, the schedule's target can't be opened, or the ledger fails.

@@ -27,12 +27,17 @@ const KNOWN: &str = "SELECT appointment_id, starts_at, lead, id, state, due_at, 
 // Both find their rows by an index and then read them in the order of the file: in the order of the index, each page would be read
 // once for each of its rows as soon as the table is larger than the connection's cache.
 
-/// How many [`started`] finds.
-const COUNT_STARTED: &str = "SELECT count(*) FROM reminder WHERE schedule = ?1 AND starts_at >= ?2 AND starts_at < ?3";
+/// The rows of a schedule's reminders for starts in a range.
+const STARTS_IN_RANGE: &str = "FROM reminder WHERE schedule = ?1 AND starts_at >= ?2 AND starts_at < ?3";
 
 /// A schedule's reminders for starts in a range.
 fn started() -> String {
-    format!("{KNOWN} WHERE nr IN (SELECT nr FROM reminder WHERE schedule = ?1 AND starts_at >= ?2 AND starts_at < ?3)")
+    format!("{KNOWN} WHERE nr IN (SELECT nr {STARTS_IN_RANGE})")
+}
+
+/// How many [`started`] finds.
+fn count_of_started() -> String {
+    format!("SELECT count(*) {STARTS_IN_RANGE}")
 }
 
 /// An account's calls of a range of days that count for the person.
@@ -79,11 +84,11 @@ pub(super) fn load(reader: &Reader, ask: &KnowledgeAsk) -> LedgerResult<Knowledg
     for found in conn.prepare_cached(&pending)?.query_map([&ask.schedule], |row| known(row, &schedule, target))? {
         reminders.extend([found?]);
     }
-    let started = started();
+    let (started, count) = (started(), count_of_started());
     for (from, until) in &ask.windows {
         let values = params![ask.schedule, micros(*from), micros(*until)];
         // a map that grows copies everything each time, which takes longer than counting
-        reminders.reserve(conn.prepare_cached(COUNT_STARTED)?.query_row(values, |row| row.get(0))?);
+        reminders.reserve(conn.prepare_cached(&count)?.query_row(values, |row| row.get(0))?);
         for found in conn.prepare_cached(&started)?.query_map(values, |row| known(row, &schedule, target))? {
             reminders.extend([found?]);
         }
